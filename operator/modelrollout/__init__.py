@@ -1,0 +1,8 @@
+"""ModelRollout: progressive delivery of machine-learning models on Seldon Core v2.
+
+Data flows one way: a ModelRollout (`api`) and what `observe` reads of the world go through `judge` (numbers in,
+verdict out) and `plan` (one decision, with its reason) to `act`, which alone changes anything. `controller` walks
+that path once per wake-up; `handlers` holds kopf, the clock and the translation of errors.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,385 @@
+"""The spec of a ModelRollout: what a user declares.
+
+Rules for these models, so that one source serves Python and the API server: strings, integers, booleans, enums,
+lists and nested records only; every list and string is bounded; every field has a description; no defaults inside
+list items reach the schema, they are resolved here.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from pydantic import Field, ValidationError
+
+from modelrollout.api.contract import BY_NAME, Contract, Decimal, Duration, Name, Rule, Share, fraction, seconds
+from modelrollout.errors import SpecInvalid
+
+
+class Advance(StrEnum):
+    """What ends a stage."""
+
+    ON_PASS = "OnPass"
+    ON_SOAK = "OnSoak"
+
+
+class GuardrailAction(StrEnum):
+    """What a failed guardrail does."""
+
+    ROLLBACK = "Rollback"
+    PAUSE = "Pause"
+    REPORT = "Report"
+
+
+class ErrorsOf(StrEnum):
+    """Which requests count as errors."""
+
+    TROUBLED_REQUESTS = "TroubledRequests"
+    ANSWERS = "Answers"
+
+
+class OnInconclusive(StrEnum):
+    """What to do when a stage reaches maxDuration undecided."""
+
+    PAUSE = "Pause"
+    ROLLBACK = "Rollback"
+    PROMOTE = "Promote"
+
+
+class OnNoData(StrEnum):
+    """What to do when there was nothing to judge for longer than noDataDeadline."""
+
+    HOLD = "Hold"
+    PAUSE = "Pause"
+    ROLLBACK = "Rollback"
+
+
+class Arm(Contract):
+    """A Seldon Model in the namespace of the ModelRollout."""
+
+    name: Name = Field(description="Name of the Seldon Model.")
+
+
+class ExperimentRef(Contract):
+    """The Seldon Experiment whose weights are moved."""
+
+    name: Name | None = Field(None, description="Name of the Experiment. Default: the name of the ModelRollout.")
+
+
+class Stage(Contract):
+    """One entry of the plan."""
+
+    weight: int = Field(ge=1, le=100, description="Percent of traffic that the candidate gets in this stage.")
+    soak: Duration = Field("5m", description="The least time in this stage, counted in looks that were made. Default: 5m.")
+    max_duration: Duration = Field(
+        "24h", description="After this time, counted in looks, analysis.onInconclusive decides. Default: 24h."
+    )
+    advance: Advance = Field(
+        Advance.ON_PASS,
+        description=(
+            "What ends the stage. OnPass: every guardrail passed and the soak is over. OnSoak: the soak is over, "
+            "minRequests were seen on every arm, and nothing failed. Default: OnPass. "
+            "Entering weight 100 always needs Pass."
+        ),
+    )
+    min_requests: int = Field(
+        100, ge=0, le=1_000_000_000, description="Requests that every arm must have had before OnSoak ends. Default: 100."
+    )
+
+    rules: ClassVar = (
+        Rule(
+            "duration(has(self.soak) ? self.soak : '5m') <= duration(has(self.maxDuration) ? self.maxDuration : '24h')",
+            lambda stage: seconds(stage.soak) <= seconds(stage.max_duration),
+            "soak is longer than maxDuration: shorten soak or lengthen maxDuration",
+        ),
+    )
+
+
+class Canary(Contract):
+    """One candidate takes over from the baseline, stage by stage."""
+
+    stages: list[Stage] = Field(min_length=1, max_length=20, description="The plan, in order. Weights rise; the last is 100.")
+
+    rules: ClassVar = (
+        Rule(
+            "self.stages.map(s, s.weight).isSorted() && self.stages.all(s, self.stages.exists_one(t, t.weight == s.weight))",
+            lambda canary: all(a.weight < b.weight for a, b in zip(canary.stages, canary.stages[1:], strict=False)),
+            "weights must rise from stage to stage, for example 5, 25, 50, 100",
+        ),
+        Rule(
+            "self.stages[size(self.stages) - 1].weight == 100",
+            lambda canary: canary.stages[-1].weight == 100,
+            "the last stage must have weight 100: that is where the candidate has taken over",
+        ),
+    )
+
+
+class Reserved(Contract):
+    """A strategy that this version does not know yet."""
+
+
+class Strategy(Contract):
+    """How traffic moves."""
+
+    canary: Canary | None = Field(None, description="One candidate takes over from the baseline, stage by stage.")
+    ab_test: Reserved | None = Field(None, description="Reserved: not in this version.")
+    bandit: Reserved | None = Field(None, description="Reserved: not in this version.")
+
+    rules: ClassVar = (
+        Rule(
+            "[has(self.canary), has(self.abTest), has(self.bandit)].filter(declared, declared).size() == 1",
+            lambda strategy: sum(part is not None for part in (strategy.canary, strategy.ab_test, strategy.bandit)) == 1,
+            "declare exactly one strategy: canary, abTest or bandit",
+        ),
+        Rule(
+            "!has(self.abTest) && !has(self.bandit)",
+            lambda strategy: strategy.ab_test is None and strategy.bandit is None,
+            "abTest and bandit are not in this version: use canary",
+        ),
+    )
+
+
+class ErrorRate(Contract):
+    """Compares the error rate of the candidate with the baseline's, or with a limit."""
+
+    max_ratio: Decimal | None = Field(
+        None, description="The candidate may have at most this many times the baseline's error rate. Default: 1.5."
+    )
+    floor: Share = Field("0.5%", description="An error rate below this share of requests is never harm. Default: 0.5%.")
+    max: Share | None = Field(None, description="Absolute limit instead of the comparison, for example 2%.")
+    of: ErrorsOf = Field(
+        ErrorsOf.TROUBLED_REQUESTS,
+        description=(
+            "TroubledRequests counts every request that had a failed attempt, also those that a retry saved. "
+            "Answers counts only what clients saw. Default: TroubledRequests."
+        ),
+    )
+
+    rules: ClassVar = (
+        Rule(
+            "!(has(self.maxRatio) && has(self.max))",
+            lambda rate: not (rate.max_ratio and rate.max),
+            "maxRatio compares with the baseline and max is an absolute limit: declare one of them, or two guardrails",
+        ),
+        Rule(
+            "!has(self.maxRatio) || double(self.maxRatio) > 1.0",
+            lambda rate: rate.max_ratio is None or float(rate.max_ratio) > 1,
+            "maxRatio must be above 1: at 1 a candidate as good as the baseline could never pass",
+        ),
+        Rule(
+            "!has(self.max) || double(self.max.replace('%', '')) > 0.0 && double(self.max.replace('%', '')) < 100.0",
+            lambda rate: rate.max is None or 0 < fraction(rate.max) < 1,
+            "max must be above 0% and below 100%",
+        ),
+        Rule(
+            "!has(self.floor) || double(self.floor.replace('%', '')) > 0.0 && double(self.floor.replace('%', '')) < 100.0",
+            lambda rate: 0 < fraction(rate.floor) < 1,
+            "floor must be above 0% and below 100%: without a floor a model without errors can never pass",
+        ),
+    )
+
+
+class Latency(Contract):
+    """Compares a latency quantile of the candidate with the baseline's, or with a limit, from histogram buckets."""
+
+    quantile: Decimal = Field("0.95", description="Which quantile, between 0.5 and 0.999. Default: 0.95.")
+    max_increase: Share | None = Field(
+        None, description="The candidate's quantile may be at most this much above the baseline's. Default: 20%."
+    )
+    floor: Duration = Field("10ms", description="A quantile below this is never harm. Default: 10ms.")
+    max: Duration | None = Field(None, description="Absolute limit instead of the comparison, for example 250ms.")
+
+    rules: ClassVar = (
+        Rule(
+            "!(has(self.maxIncrease) && has(self.max))",
+            lambda latency: not (latency.max_increase and latency.max),
+            "maxIncrease compares with the baseline and max is an absolute limit: declare one of them, or two guardrails",
+        ),
+        Rule(
+            "!has(self.quantile) || (double(self.quantile) >= 0.5 && double(self.quantile) <= 0.999)",
+            lambda latency: 0.5 <= float(latency.quantile) <= 0.999,
+            "quantile must be between 0.5 and 0.999",
+        ),
+        Rule(
+            "!has(self.maxIncrease) || double(self.maxIncrease.replace('%', '')) > 0.0",
+            lambda latency: latency.max_increase is None or fraction(latency.max_increase) > 0,
+            "maxIncrease must be above 0%: at 0% a candidate as fast as the baseline could never pass",
+        ),
+    )
+
+
+class Query(Contract):
+    """A plain threshold on a PromQL value, for what is no count. It gives no evidence for a promotion."""
+
+    promql: str = Field(
+        min_length=1,
+        max_length=4096,
+        description="PromQL that gives one value. {{model}} stands for the candidate, {{baseline}} for the baseline.",
+    )
+    max: Decimal | None = Field(None, description="The value must not be above this.")
+    min: Decimal | None = Field(None, description="The value must not be below this.")
+    for_: Duration = Field("1m", alias="for", description="The value must be beyond the limit this long to fail. Default: 1m.")
+
+    rules: ClassVar = (
+        Rule(
+            "has(self.max) || has(self.min)",
+            lambda query: bool(query.max or query.min),
+            "declare max, min or both: without a limit there is nothing to guard",
+        ),
+    )
+
+
+class Guardrail(Contract):
+    """One declared quality."""
+
+    name: Name = Field(description="Name of the guardrail; status and events call it by this name.")
+    error_rate: ErrorRate | None = Field(None, description="Error rate against the baseline's, or against a limit.")
+    latency: Latency | None = Field(None, description="Latency quantile against the baseline's, or against a limit.")
+    query: Query | None = Field(None, description="A plain threshold on a PromQL value.")
+    action: GuardrailAction = Field(
+        GuardrailAction.ROLLBACK, description="What its failure does: Rollback, Pause or Report. Default: Rollback."
+    )
+    critical: bool = Field(False, description="A critical guardrail gets twice the share of alpha. Default: false.")
+
+    rules: ClassVar = (
+        Rule(
+            "[has(self.errorRate), has(self.latency), has(self.query)].filter(declared, declared).size() == 1",
+            lambda rail: sum(part is not None for part in (rail.error_rate, rail.latency, rail.query)) == 1,
+            "a guardrail has exactly one of errorRate, latency or query",
+        ),
+    )
+
+
+class Analysis(Contract):
+    """How the guardrails are judged."""
+
+    interval: Duration = Field("30s", description="Time between two looks. Default: 30s.")
+    alpha: Share = Field(
+        "5%", description="Chance that a healthy candidate is rolled back, over the whole rollout. Default: 5%."
+    )
+    on_inconclusive: OnInconclusive = Field(
+        OnInconclusive.PAUSE, description="At a stage's maxDuration: Pause, Rollback or Promote. Default: Pause."
+    )
+    on_no_data: OnNoData = Field(
+        OnNoData.HOLD, description="After noDataDeadline without data: Hold, Pause or Rollback. Default: Hold."
+    )
+    no_data_deadline: Duration = Field("10m", description="How long to hold without data first. Default: 10m.")
+
+    rules: ClassVar = (
+        Rule(
+            "!has(self.interval) || duration(self.interval) >= duration('1s')",
+            lambda analysis: seconds(analysis.interval) >= 1,
+            "interval must be at least 1s",
+        ),
+        Rule(
+            "!has(self.alpha) || (double(self.alpha.replace('%', '')) > 0.0 && double(self.alpha.replace('%', '')) <= 50.0)",
+            lambda analysis: 0 < fraction(analysis.alpha) <= 0.5,
+            "alpha must be above 0% and at most 50%",
+        ),
+    )
+
+
+class SecretRef(Contract):
+    """A Secret in the namespace of the ModelRollout."""
+
+    name: Name = Field(description="Name of the Secret; keys: token, or username and password; ca.crt for a private CA.")
+
+
+class Prometheus(Contract):
+    """Where the numbers come from."""
+
+    address: str | None = Field(
+        None, max_length=2048, description="Address of Prometheus, http or https. Default: the operator's own setting."
+    )
+    secret_ref: SecretRef | None = Field(None, description="Credentials for the address.")
+    scrape_interval: Duration | None = Field(
+        None, description="How often Prometheus scrapes the models' metrics. Default: the operator's own setting."
+    )
+    matchers: str | None = Field(
+        None,
+        max_length=1024,
+        description="Label matchers put into every query instead of the namespace matcher, for example cluster=\"a\".",
+    )
+
+    rules: ClassVar = (
+        Rule(
+            "!has(self.address) || self.address.startsWith('http://') || self.address.startsWith('https://')",
+            lambda prometheus: prometheus.address is None or prometheus.address.startswith(("http://", "https://")),
+            "address must begin with http:// or https://",
+        ),
+        Rule(
+            "!has(self.secretRef) || has(self.address)",
+            lambda prometheus: prometheus.secret_ref is None or prometheus.address is not None,
+            "secretRef needs an address: credentials are never sent to the operator's own Prometheus",
+        ),
+    )
+
+
+class RolloutSpec(Contract):
+    """What the user wants: which models, which plan, which guardrails."""
+
+    experiment: ExperimentRef = Field(ExperimentRef(), description="The Seldon Experiment whose weights are moved.")
+    baseline: Arm = Field(description="The model that serves now.")
+    candidates: list[Arm] = Field(
+        min_length=1, max_length=8, description="The models that may take over.", json_schema_extra=BY_NAME
+    )
+    strategy: Strategy = Field(description="How traffic moves. Exactly one of canary, abTest or bandit.")
+    guardrails: list[Guardrail] = Field(
+        min_length=1, max_length=16, description="The qualities that must hold.", json_schema_extra=BY_NAME
+    )
+    analysis: Analysis = Field(Analysis(), description="How the guardrails are judged.")
+    prometheus: Prometheus = Field(Prometheus(), description="Where the numbers come from.")
+    paused: bool = Field(False, description="Hold the rollout where it is. For Git.")
+
+    rules: ClassVar = (
+        Rule(
+            "!has(self.candidates) || !self.candidates.exists(c, c.name == self.baseline.name)",
+            lambda spec: all(candidate.name != spec.baseline.name for candidate in spec.candidates),
+            "the baseline is among the candidates: a candidate must be another model",
+        ),
+        Rule(
+            "!has(self.strategy.canary) || size(self.candidates) == 1",
+            lambda spec: len(spec.candidates) == 1,
+            "a canary has exactly one candidate",
+        ),
+        Rule(
+            "self.guardrails.exists(g, (has(g.errorRate) || has(g.latency)) && (!has(g.action) || g.action != 'Report'))",
+            lambda spec: any(rail.query is None and rail.action is not GuardrailAction.REPORT for rail in spec.guardrails),
+            "at least one errorRate or latency guardrail must be able to stop the candidate: "
+            "a query or a report alone is no evidence for a promotion",
+        ),
+    )
+
+    @property
+    def candidate(self) -> Arm:
+        """The one candidate of a canary."""
+        return self.candidates[0]
+
+    @property
+    def stages(self) -> list[Stage]:
+        """The plan, in order."""
+        if self.strategy.canary is None:
+            raise SpecInvalid("spec.strategy.canary is missing: this version knows no other strategy")
+        return self.strategy.canary.stages
+
+
+def parse(raw: Mapping[str, Any]) -> RolloutSpec:
+    """The spec as a frozen record.
+
+    Raises `SpecInvalid` with one sentence that names the field, the value and the cure.
+    """
+    try:
+        return RolloutSpec.model_validate(raw)
+    except ValidationError as problem:
+        raise SpecInvalid(_sentence(problem)) from problem
+
+
+def _sentence(problem: ValidationError) -> str:
+    first = problem.errors()[0]
+    path = "spec" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
+    text = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        text = "no such field: check the spelling, or remove it"
+    if first["type"] == "missing":
+        text = "required: add it"
+    more = len(problem.errors()) - 1
+    return f"{path}: {text}" + (f" (and {more} more)" if more else "")

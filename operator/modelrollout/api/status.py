@@ -1,0 +1,165 @@
+"""The status of a ModelRollout: everything needed to go on after a crash, and to explain every decision.
+
+The status is the only database. Times are RFC 3339 in UTC; evaluation times of looks are Unix seconds, because
+looks lie on a grid of exact seconds and text would invite rounding.
+"""
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import Field
+
+from modelrollout.api.contract import BY_NAME, Contract
+
+
+class Phase(StrEnum):
+    """A summary for people; automation reads the conditions."""
+
+    PENDING = "Pending"
+    PROGRESSING = "Progressing"
+    PAUSED = "Paused"
+    PROMOTING = "Promoting"
+    HEALTHY = "Healthy"
+    ROLLING_BACK = "RollingBack"
+    DEGRADED = "Degraded"
+
+
+class Verdict(StrEnum):
+    """What a guardrail says of the candidate."""
+
+    PASS = "Pass"
+    FAIL = "Fail"
+    INCONCLUSIVE = "Inconclusive"
+    NO_DATA = "NoData"
+
+
+class Outcome(StrEnum):
+    """How an attempt ended."""
+
+    PROMOTED = "Promoted"
+    ROLLED_BACK = "RolledBack"
+    SUPERSEDED = "Superseded"
+
+
+class ArmShare(Contract):
+    """One arm and its part of the traffic."""
+
+    name: str = Field(max_length=63, description="The arm.")
+    weight: int = Field(ge=0, le=100, description="Percent of traffic.")
+
+
+class ObservedShare(Contract):
+    """What an arm really got."""
+
+    name: str = Field(max_length=63, description="The arm.")
+    percent: float = Field(description="Percent of the requests that the arms answered in the newest look.")
+    requests: int = Field(description="Requests that the arm answered in the newest look.")
+
+
+class Traffic(Contract):
+    """Weights: wanted, written, confirmed and seen."""
+
+    wanted: list[ArmShare] = Field([], max_length=16, description="Weights that the plan wants.")
+    candidate_weight: int = Field(0, description="Weight of the candidate that is known to be in force.")
+    observed: list[ObservedShare] = Field([], max_length=16, description="Shares that clients' traffic showed.")
+    written_at: float | None = Field(None, description="When the weights were last written, Unix seconds.")
+    applied_at: float | None = Field(None, description="When Seldon was last known to have taken them, Unix seconds.")
+    scale: int = Field(1, description="The weights were written times this, to make Seldon act again.")
+    experiment_uid: str | None = Field(None, max_length=64, description="The Experiment that was written.")
+    log_e_split: float = Field(0.0, description="Evidence (log e-value) that the observed split is not the written one.")
+
+
+class ArmEvidence(Contract):
+    """What one arm showed since the last gate."""
+
+    samples: int = Field(0, description="Requests.")
+    rate: float | None = Field(None, description="Share of them that count against the arm (0-1).")
+
+
+class GuardrailStatus(Contract):
+    """Where one guardrail stands."""
+
+    name: str = Field(max_length=63, description="The guardrail.")
+    verdict: Verdict = Field(Verdict.INCONCLUSIVE, description="Pass, Fail, Inconclusive or NoData.")
+    message: str = Field("", max_length=1024, description="The verdict in one sentence.")
+    estimate: str = Field("", max_length=128, description="What was measured, for people.")
+    limit: str = Field("", max_length=128, description="What is allowed, for people.")
+    baseline: ArmEvidence = Field(ArmEvidence(), description="The baseline since the last gate.")
+    candidate: ArmEvidence = Field(ArmEvidence(), description="The candidate since the last gate.")
+    ratio: float | None = Field(None, description="Candidate's rate over baseline's, block by block (Mantel-Haenszel).")
+    evidence: int = Field(0, ge=0, le=100, description="Percent of the evidence that a decision needs.")
+    evidence_for: str = Field("", max_length=16, description="The decision that the evidence leans to: Pass or Fail.")
+    always_valid_p_value: float | None = Field(
+        None, alias="alwaysValidPValue", description="For 'the candidate is not worse', valid at every look."
+    )
+
+
+class EngineState(Contract):
+    """What the judge remembers of one guardrail."""
+
+    name: str = Field(max_length=63, description="The guardrail.")
+    rule: str = Field(max_length=4096, description="The rule as it was when its evidence began, with the chosen edges.")
+    state: str = Field(max_length=8192, description="The e-processes, packed.")
+
+
+class StageStatus(Contract):
+    """The stage that the rollout is in."""
+
+    index: int = Field(0, ge=0, description="Which stage, from 0.")
+    started_at: str = Field(max_length=32, description="When its weight was first wanted.")
+    soaked_seconds: float = Field(0.0, description="Time in it, counted in looks that were made.")
+    looks: int = Field(0, description="Looks made in it.")
+    arm_requests: list[int] = Field([], max_length=16, description="Requests in it: baseline, then candidates.")
+
+
+class HistoryEntry(Contract):
+    """One decision that was taken."""
+
+    time: str = Field(max_length=32, description="When.")
+    reason: str = Field(max_length=64, description="What, as in the Event.")
+    message: str = Field(max_length=1024, description="Why, in one sentence with the numbers.")
+    attempt: int = Field(description="Attempt it belongs to.")
+    weight: int = Field(description="The candidate's weight that followed.")
+
+
+class Condition(Contract):
+    """A condition as Kubernetes knows it."""
+
+    type: str = Field(max_length=64, description="What the condition is about.")
+    status: str = Field(max_length=8, description="True, False or Unknown.")
+    reason: str = Field(max_length=64, description="One word for machines.")
+    message: str = Field("", max_length=1024, description="One sentence for people.")
+    last_transition_time: str = Field(max_length=32, description="When the status last changed.")
+    observed_generation: int = Field(0, description="Generation of the spec that this speaks of.")
+
+
+class RolloutStatus(Contract):
+    """Where the rollout stands, why, and what happens next."""
+
+    observed_generation: int = Field(0, description="Generation of the spec that this speaks of.")
+    phase: Phase = Field(Phase.PENDING, description="Summary for people.")
+    message: str = Field("", max_length=1024, description="Where it stands, in one sentence.")
+    attempt: int = Field(0, description="Runs of the plan so far; one for each new candidate, baseline or plan.")
+    revision: str = Field("", max_length=64, description="Hash of what makes an attempt: arms, their artefacts, stages.")
+    policy_hash: str = Field("", max_length=64, description="Hash of guardrails and analysis as last applied.")
+    outcome: Outcome | None = Field(None, description="How the attempt ended; empty while it runs.")
+    stage: StageStatus | None = Field(None, description="The stage that the rollout is in.")
+    stage_summary: str = Field("", max_length=16, description="Stage and number of stages, like 2/4.")
+    traffic: Traffic = Field(Traffic(), description="Weights: wanted, written, confirmed and seen.")
+    last_look_at: float | None = Field(None, description="Evidence up to here has been counted, Unix seconds.")
+    looks: int = Field(0, description="Looks whose evidence has been counted in this attempt.")
+    next_look_at: str | None = Field(None, max_length=32, description="When the next look is due.")
+    no_data_since: float | None = Field(None, description="Looks have found nothing since then, Unix seconds.")
+    verdict: Verdict = Field(Verdict.INCONCLUSIVE, description="All guardrails together.")
+    guardrails: list[GuardrailStatus] = Field(
+        [], max_length=16, description="Where each guardrail stands.", json_schema_extra=BY_NAME
+    )
+    engine: list[EngineState] = Field([], max_length=16, description="What the judge remembers; not for people.")
+    conditions: list[Condition] = Field(
+        [],
+        max_length=16,
+        description="The contract with machines.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+    )
+    history: list[HistoryEntry] = Field([], max_length=20, description="What was decided, newest first.")
+    kopf: dict[str, Any] | None = Field(None, description="Bookkeeping of the operator's framework.")
