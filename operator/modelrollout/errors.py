@@ -1,40 +1,37 @@
-"""The errors of ModelRollout. Expected outcomes are values; these are broken promises.
+"""Every error of ours, in one tree.
 
     RolloutError
-    ├── SpecInvalid           final until the spec changes
-    ├── MetricsUnavailable    Prometheus gave no answer: try at the next look
-    ├── MetricsMalformed      Prometheus answered, but not what was asked for
-    ├── ClusterConflict       somebody else wrote first: read again and decide again
-    ├── ClusterUnavailable    the API server gave no answer: try again
-    └── TargetMissing         an object that should exist does not
+    └── MetricsError             Prometheus gave no evidence; every look tries again
+        ├── MetricsUnavailable   it did not answer: refused, unknown name, time-out, TLS, 5xx
+        ├── MetricsDenied        it answered 401 or 403: the token or password is not accepted
+        ├── MetricsMalformed     something answered, but not as the Prometheus API does
+        └── QueryRefused         it does not parse or cannot evaluate the PromQL it was sent
 
-Every message is one sentence that names what was being done, the value and the cure.
+Expected outcomes (no data, hold, Inconclusive) are values, never errors.
+A message is one sentence for people: what was wrong, with the field or address, and the cure where there is one.
+It holds no number that changes from look to look, because it may stand in a condition.
 """
 
 
 class RolloutError(Exception):
-    """Base of all errors of ModelRollout."""
+    """Base of every error of ours; its text is a sentence that a user may read."""
 
 
-class SpecInvalid(RolloutError):
-    """The spec cannot be followed. Final until the spec changes."""
+class MetricsError(RolloutError):
+    """Prometheus gave no evidence at this look. It is never guilt and never a pass; the next look tries again."""
 
 
-class MetricsUnavailable(RolloutError):
-    """Prometheus gave no answer. Neither guilt nor a pass."""
+class MetricsUnavailable(MetricsError):
+    """Prometheus did not answer."""
 
 
-class MetricsMalformed(RolloutError):
-    """Prometheus answered, but not with what was asked for."""
+class MetricsDenied(MetricsError):
+    """Prometheus, or a proxy before it, does not accept who we are."""
 
 
-class ClusterConflict(RolloutError):
-    """Somebody else wrote first: read again and decide again."""
+class MetricsMalformed(MetricsError):
+    """Something answered that does not speak the Prometheus API, or spoke it in a way that we cannot use."""
 
 
-class ClusterUnavailable(RolloutError):
-    """The API server gave no answer, or refused for a reason that may pass."""
-
-
-class TargetMissing(RolloutError):
-    """An object that should exist does not."""
+class QueryRefused(MetricsError):
+    """Prometheus does not parse or cannot evaluate a query; the text is its own, shortened."""
