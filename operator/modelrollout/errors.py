@@ -1,6 +1,10 @@
 """Every error of ours, in one tree.
 
     RolloutError
+    ├── SpecInvalid              final until the spec changes
+    ├── ClusterConflict          somebody else wrote first: read again and decide again
+    ├── ClusterUnavailable       the API server gave no answer: try again
+    ├── TargetMissing            an object that should exist does not
     └── MetricsError             Prometheus gave no evidence; every look tries again
         ├── MetricsUnavailable   it did not answer: refused, unknown name, time-out, TLS, 5xx
         ├── MetricsDenied        it answered 401 or 403: the token or password is not accepted
@@ -15,6 +19,22 @@ It holds no number that changes from look to look, because it may stand in a con
 
 class RolloutError(Exception):
     """Base of every error of ours; its text is a sentence that a user may read."""
+
+
+class SpecInvalid(RolloutError):
+    """The spec cannot be followed. Final until the spec changes."""
+
+
+class ClusterConflict(RolloutError):
+    """Somebody else wrote first: read again and decide again."""
+
+
+class ClusterUnavailable(RolloutError):
+    """The API server gave no answer, or refused for a reason that may pass."""
+
+
+class TargetMissing(RolloutError):
+    """An object that should exist does not."""
 
 
 class MetricsError(RolloutError):
