@@ -1,0 +1,64 @@
+"""What was seen since the last gate, for people: samples and rates per arm, and the ratio between them.
+
+These sums never decide anything; they only describe.
+"""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from modelrollout.judge.arrays import Floats, floats
+from modelrollout.judge.evidence import Counts
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Running sums per column, each [runs, columns]."""
+
+    candidate_total: Floats
+    candidate_events: Floats
+    baseline_total: Floats
+    baseline_events: Floats
+    candidate_pull: Floats  # sum of s_c n_b / N over looks, N = n_c + n_b
+    baseline_pull: Floats  # sum of s_b n_c / N over looks
+
+
+def start(runs: int, columns: int) -> Sums:
+    """Nothing seen yet."""
+    return Sums(*(np.zeros((runs, columns)) for _ in fields(Sums)))
+
+
+def add(sums: Sums, block: Counts) -> Sums:
+    """The sums with one more block."""
+    both = np.maximum(block.candidate_total + block.baseline_total, np.finfo(np.float64).tiny)
+    return Sums(
+        sums.candidate_total + block.candidate_total,
+        sums.candidate_events + block.candidate_events,
+        sums.baseline_total + block.baseline_total,
+        sums.baseline_events + block.baseline_events,
+        sums.candidate_pull + block.candidate_events * (block.baseline_total / both),
+        sums.baseline_pull + block.baseline_events * (block.candidate_total / both),
+    )
+
+
+def ratio(sums: Sums, column: int) -> Floats:
+    """The Mantel-Haenszel ratio of event rates, candidate over baseline, [runs]; NaN when the baseline had no event.
+
+    Mantel and Haenszel 1959: sum s_c n_b/N over sum s_b n_c/N. It compares inside each look, so neither a change of
+    weight nor a drift of both arms moves it.
+    """
+    return _share(sums.candidate_pull[:, column], sums.baseline_pull[:, column])
+
+
+def candidate_rate(sums: Sums, column: int) -> Floats:
+    """Events per candidate request, [runs]; NaN without requests."""
+    return _share(sums.candidate_events[:, column], sums.candidate_total[:, column])
+
+
+def baseline_rate(sums: Sums, column: int) -> Floats:
+    """Events per baseline request, [runs]; NaN without requests."""
+    return _share(sums.baseline_events[:, column], sums.baseline_total[:, column])
+
+
+def _share(part: Floats, whole: Floats) -> Floats:
+    return floats(np.divide(part, whole, out=np.full_like(part, np.nan), where=whole > 0))
