@@ -1,0 +1,104 @@
+"""What is asked of a look and what comes back: plain records, no reading."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from modelrollout.observe.prometheus import Connection
+
+
+class Reason(Enum):
+    """Why there is no data, as a condition says it."""
+
+    UNREACHABLE = "PrometheusUnreachable"
+    DENIED = "PrometheusDenied"
+    MALFORMED = "PrometheusMalformed"
+    QUERY_REFUSED = "QueryRefused"
+    NO_SERIES = "NoSeries"
+    STALE_ARM = "StaleArm"
+    NOT_FINITE = "NotFinite"
+    SEVERAL_SERIES = "SeveralSeries"
+    RE_ANCHORED = "ReAnchored"
+    TOO_OLD = "BlockTooOld"
+
+
+@dataclass(frozen=True)
+class NoData:
+    """The message is one sentence that stays the same as long as its cause does."""
+
+    reason: Reason
+    message: str
+
+    @property
+    def drops_block(self) -> bool:
+        """True: the next block starts at this look's `until`. False: it still starts at `since`, and grows."""
+        return self.reason in (Reason.RE_ANCHORED, Reason.TOO_OLD)
+
+
+@dataclass(frozen=True)
+class LookAsk:
+    """What one look wants to know. Times are Unix seconds: the block is what happened after `since`, up to `until`."""
+
+    connection: Connection
+    namespace: str
+    baseline: str
+    candidate: str
+    since: float
+    until: float
+    scrape_seconds: float
+    matchers: str | None = None
+    """Replaces the namespace in every selector, e.g. 'cluster="eu", namespace="seldon-mesh"'."""
+    errors: bool = True
+    """Whether troubled requests and server errors are read; completed ones always are."""
+    edges_ms: tuple[float, ...] = ()
+    """Upper edges of the latency buckets to read; none: no latency is read."""
+    queries: Mapping[str, str] = field(default_factory=dict)
+    """PromQL of free guardrails by guardrail name, with the models' names filled in."""
+
+    def __post_init__(self) -> None:
+        if not self.since < self.until:
+            raise ValueError(f"a block must end after it began: since {self.since}, until {self.until}")
+
+
+@dataclass(frozen=True)
+class ArmCounts:
+    """What one arm did in the block, in requests."""
+
+    completed: float
+    """Final answers."""
+    troubled: float
+    """Requests with at least one failed attempt: answered after a retry, or with a server error."""
+    server_errors: float
+    """Final answers of class 5."""
+    buckets: Mapping[float, float]
+    """Upper edge in ms to requests that took at most so long, infinity to all. An edge that the histogram does not
+    have is absent. Empty when latency was not asked for."""
+
+
+@dataclass(frozen=True)
+class Arms:
+    """Both arms over the same block; there is never one without the other."""
+
+    baseline: ArmCounts
+    candidate: ArmCounts
+
+
+@dataclass(frozen=True)
+class LookData:
+    """What a look saw. Counts and free values stand or fall separately."""
+
+    since: float
+    until: float
+    arms: Arms | NoData
+    values: Mapping[str, float | NoData]
+    """By guardrail name: a finite number, or why there is none."""
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Cumulative counts at upper edges in ms, rising; the last edge is infinity."""
+
+    edges_ms: tuple[float, ...]
+    cumulative: tuple[float, ...]

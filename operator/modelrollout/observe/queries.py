@@ -1,0 +1,158 @@
+"""PromQL text (pure). Evidence is increments of counters between two evaluation times.
+
+`rate()`, `increase()` and a plain difference are wrong for that: with pods dying and scrapes failing they miss a
+third of the events or count twice as many. The form used here never counts an event that did not happen, and adjacent
+blocks add up: what one block could not see yet, the next one does. A query is evaluated at the end of its block.
+"""
+
+import math
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from modelrollout.observe.sources import Source
+
+ANCHOR_SECONDS = 600.0
+"""W: how old the last sample before a block may be. After a longer silence the block is dropped, see `returned`."""
+MEMORY_SECONDS = 86_400.0
+"""How long before the block a series that was silent is remembered, and so not taken for a newborn one."""
+MOST_NAMESPACE_CHARACTERS = 1000
+"""The selector stands in a query up to three times and a query in a URL, which proxies cut at 8 kB."""
+
+
+class Template(Enum):
+    """What can be asked about arms; the values name it in our own metrics."""
+
+    FRESH = "fresh"
+    NEWBORN = "newborn"
+    ANCHORED = "anchored"
+    RETURNED = "returned"
+    COMPLETED = "completed"
+    RETRIED = "retried"
+    SERVER_ERRORS = "server_errors"
+    BUCKETS = "buckets"
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which series are meant: those of some namespaces, or whatever the user's own matchers say instead."""
+
+    namespaces: frozenset[str]
+    matchers: str | None = None
+
+
+def text(
+    template: Template, source: Source, scope: Scope, window_seconds: float, edges: Collection[float] | None = None
+) -> str:
+    """The query for `template`. The window is two scrapes for FRESH, else the length of the block.
+
+    `edges` are the upper limits of the buckets to read, without which infinity is read too; None reads all of them.
+    """
+    by = _by(source, scope)
+    match template:
+        case Template.FRESH:
+            return fresh(_select(source.alive, source, scope), by, window_seconds)
+        case Template.NEWBORN:
+            return newborn(_select(source.alive, source, scope), by, window_seconds)
+        case Template.ANCHORED:
+            return anchored(_select(source.alive, source, scope), by, window_seconds)
+        case Template.RETURNED:
+            return returned(_select(source.alive, source, scope), by, window_seconds)
+        case Template.COMPLETED:
+            return increments(_select(source.completed, source, scope), by, window_seconds)
+        case Template.RETRIED:
+            return increments(_select(source.retried, source, scope), by, window_seconds)
+        case Template.SERVER_ERRORS:
+            return increments(_select(source.server_errors, source, scope), by, window_seconds)
+        case Template.BUCKETS:
+            chosen = [] if edges is None else [_le(edges)]
+            return increments(_select(source.buckets, source, scope, chosen), [*by, "le"], window_seconds)
+
+
+def increments(selector: str, by: Iterable[str], block_seconds: float) -> str:
+    """How much the counters grew in the block; the line after `or` is a counter that began again or is newborn."""
+    last = f"last_over_time({selector}[{duration(block_seconds)}])"
+    return f"sum by ({', '.join(by)}) (({last} - {_anchor(selector, block_seconds)}) >= 0 or {last})"
+
+
+def fresh(selector: str, by: Iterable[str], two_scrapes_seconds: float) -> str:
+    """1 where the newest sample is younger than two scrapes, 0 where there was one lately, nothing elsewhere.
+
+    Not `timestamp()`: one failed scrape marks a series stale, and it would give nothing for an arm that is fresh.
+    """
+    labels = ", ".join(by)
+    return (
+        f"group by ({labels}) (last_over_time({selector}[{duration(two_scrapes_seconds)}]))"
+        f" or 0 * group by ({labels}) (last_over_time({selector}[{duration(ANCHOR_SECONDS)}]))"
+    )
+
+
+def newborn(selector: str, by: Iterable[str], block_seconds: float) -> str:
+    """How many series have samples in the block and none in W before it: these `increments` counts from zero."""
+    return f"count by ({', '.join(by)}) ({_newborn(selector, block_seconds)})"
+
+
+def anchored(selector: str, by: Iterable[str], block_seconds: float) -> str:
+    """How many series have a sample in W before the block; without any, nobody knows where counting began."""
+    return f"count by ({', '.join(by)}) ({_anchor(selector, block_seconds)})"
+
+
+def returned(selector: str, by: Iterable[str], block_seconds: float) -> str:
+    """How many of the `newborn` ones are none: they were there before, fell silent for longer than W and came back.
+
+    Counted from zero they would bring in everything they ever counted, so their block must be dropped.
+    Asked only where `newborn` found something, because a day of samples is dear.
+    """
+    before = duration(block_seconds + ANCHOR_SECONDS)
+    remembered = f"last_over_time({selector}[{duration(MEMORY_SECONDS)}] offset {before})"
+    return f"count by ({', '.join(by)}) (({_newborn(selector, block_seconds)}) and {remembered})"
+
+
+def _newborn(selector: str, block_seconds: float) -> str:
+    return f"last_over_time({selector}[{duration(block_seconds)}]) unless {_anchor(selector, block_seconds)}"
+
+
+def _anchor(selector: str, block_seconds: float) -> str:
+    return f"last_over_time({selector}[{duration(ANCHOR_SECONDS)}] offset {duration(block_seconds)})"
+
+
+def duration(seconds: float) -> str:
+    """PromQL's way to write a duration, to the millisecond: 30s, 1500ms."""
+    milliseconds = round(seconds * 1000)
+    if milliseconds <= 0:
+        raise ValueError(f"a PromQL duration must be positive, not {seconds} s")
+    return f"{milliseconds}ms" if milliseconds % 1000 else f"{milliseconds // 1000}s"
+
+
+def _by(source: Source, scope: Scope) -> list[str]:
+    """Names of models are unique only within a namespace. With the user's matchers the namespace is their business."""
+    return [source.arm_label] if scope.matchers is not None else ["namespace", source.arm_label]
+
+
+def _select(metric: str, source: Source, scope: Scope, more: Iterable[str] = ()) -> str:
+    name, _, own = metric.partition("{")
+    place = scope.matchers.strip().strip(",") if scope.matchers is not None else _namespaces(scope.namespaces)
+    arm = f'{source.arm_label}=~"{source.arm_pattern}"'
+    return f"{name}{{{', '.join(part for part in (place, arm, own.removesuffix('}'), *more) if part)}}}"
+
+
+def _namespaces(namespaces: frozenset[str]) -> str:
+    """Many namespaces would make the URL too long: then all are read, and the reader picks out its own."""
+    alternatives = "|".join(sorted(namespaces))  # DNS labels: nothing in them means anything to a regular expression
+    if len(alternatives) > MOST_NAMESPACE_CHARACTERS:
+        return 'namespace!=""'
+    return f'namespace="{alternatives}"' if len(namespaces) == 1 else f'namespace=~"{alternatives}"'
+
+
+def _le(edges: Collection[float]) -> str:
+    spellings = dict.fromkeys(spelling for edge in sorted({*edges, math.inf}) for spelling in _spellings(edge))
+    return f'le=~"{"|".join(spellings)}"'.replace("\\", "\\\\")
+
+
+def _spellings(edge: float) -> list[str]:
+    """The ways in which exporters and Prometheus 2 and 3 write one edge: 10 and 10.0, 1800000 and 1.8e+06."""
+    if math.isinf(edge):
+        return [r"\+Inf"]
+    plain = f"{edge:.15g}" if edge < 1e15 else repr(edge)
+    ways = [plain, plain if "." in plain else plain + ".0", f"{edge:g}"]
+    return [way.replace(".", r"\.").replace("+", r"\+") for way in dict.fromkeys(ways)]
