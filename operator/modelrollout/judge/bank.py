@@ -12,7 +12,7 @@ from modelrollout.judge import merging, proportions, ratios
 from modelrollout.judge.arrays import Floats
 from modelrollout.judge.evidence import Counts
 from modelrollout.judge.merging import Likelihood, Test, Tree
-from modelrollout.judge.priors import LOG_WEIGHTS, prior_grid
+from modelrollout.judge.priors import WEIGHTS, prior_grid
 
 Increments = Callable[[Counts, Floats, Floats], Floats]
 
@@ -55,7 +55,7 @@ class Bank:
 
     def log_increments(self, block: Counts) -> Floats:
         """dL of every test and alternative for one block, [runs, tests, alternatives]."""
-        result = np.empty((len(block.candidate_total), self.size, len(LOG_WEIGHTS)))
+        result = np.empty((len(block.candidate_total), self.size, len(WEIGHTS)))
         for group in self.groups:
             result[:, group.places] = group.increments(block.columns(group.columns), group.null, group.grid)
         return result

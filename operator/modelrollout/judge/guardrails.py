@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from modelrollout.judge import eprocess, estimates, merging
-from modelrollout.judge.arrays import Floats
+from modelrollout.judge.arrays import Floats, floats
 from modelrollout.judge.eprocess import EProcess
 from modelrollout.judge.estimates import Sums
 from modelrollout.judge.evidence import Counts
@@ -122,8 +122,12 @@ def read(rule: Rule, state: State) -> Reading:
 
 
 def _log_e_fail(rule: Rule, process: EProcess) -> Floats:
-    return merging.log_value(rule.fail, eprocess.log_value(process))
+    return _log(merging.value(rule.fail, eprocess.value(process)))
 
 
 def _log_e_pass(rule: Rule, process: EProcess) -> Floats:
-    return merging.log_value(rule.passed, eprocess.log_value(process))
+    return _log(merging.value(rule.passed, eprocess.value(process)))
+
+
+def _log(wealth: Floats) -> Floats:
+    return floats(np.log(np.maximum(wealth, np.finfo(np.float64).tiny)))  # all lost is about -708, never -inf

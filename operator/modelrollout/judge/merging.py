@@ -68,18 +68,16 @@ def tests(tree: Tree) -> Iterator[Test]:
             yield from tests(part)
 
 
-def log_value(tree: Tree, log_values: Floats) -> Floats:
-    """ln E of the tree per run, from ln E of its tests [runs, tests]."""
-    return _fold(tree, iter(log_values.T))
+def value(tree: Tree, values: Floats) -> Floats:
+    """E of the tree per run, from E of its tests [runs, tests]."""
+    return _fold(tree, iter(values.T))
 
 
 def _fold(tree: Tree, remaining: Iterator[Floats]) -> Floats:
     if isinstance(tree, Test):
         return next(remaining)
     parts = [_fold(part, remaining) for part in tree.parts]
-    if isinstance(tree, Min):
-        return floats(np.minimum.reduce(parts))
-    return floats(np.logaddexp.reduce(parts) - np.log(len(parts)))
+    return floats(np.minimum.reduce(parts) if isinstance(tree, Min) else np.add.reduce(parts) / len(parts))
 
 
 def to_record(tree: Tree) -> dict[str, Any]:
