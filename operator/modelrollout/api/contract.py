@@ -1,22 +1,55 @@
 """What every part of the contract is made of: the base record, rules with one sentence, durations and shares."""
 
+import dataclasses
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
 from pydantic.alias_generators import to_camel
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, PydanticCustomError
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Rule:
-    """A cross-field rule, told to the API server in CEL and checked here in Python, with one sentence for both."""
+    """A rule told to the API server in CEL and checked here in Python, with one sentence for both.
+
+    `message` may hold `{seen}`: what the user wrote, from `seen_cel` there and from `seen` here.
+    `field` is the field to blame, when the rule stands on the record above it.
+    `given` names fields with the form that they must have before the rule can be asked; a field of another form is
+    refused by its own rule, and a second sentence about it would only hide the first.
+    """
 
     cel: str
     holds: Callable[[Any], bool]
     message: str
+    seen_cel: str = "''"
+    seen: Callable[[Any], str] = lambda _: ""
+    field: str = ""
+    given: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def validation(self) -> dict[str, str]:
+        """The rule as an entry of `x-kubernetes-validations`."""
+        guards = [f"has(self.{name}) && !self.{name}.matches({quoted(form)})" for name, form in self.given.items()]
+        entry = {"rule": " || ".join([f"({guard})" for guard in guards] + [f"({self.cel})" if guards else self.cel])}
+        if "{seen}" in self.message:
+            before, after = self.message.split("{seen}")
+            entry["messageExpression"] = f"{quoted(before)} + {self.seen_cel} + {quoted(after)}"
+        # The API server falls back to it when the expression gives a line break or costs too much.
+        entry["message"] = self.message.replace("{seen}", "what was given")
+        if self.field:
+            entry["fieldPath"] = f".{self.field}"
+        return entry
+
+    def refusal(self, value: Any) -> PydanticCustomError:
+        """The error for a value that breaks the rule."""
+        sentence = self.message.replace("{seen}", self.seen(value))
+        return PydanticCustomError("rule", "{sentence}", {"sentence": sentence, "field": self.field})
+
+
+def quoted(text: str) -> str:
+    """The text as a string in CEL."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 class Contract(BaseModel):
@@ -29,28 +62,41 @@ class Contract(BaseModel):
     rules: ClassVar[tuple[Rule, ...]] = ()
 
     @classmethod
-    def __get_pydantic_json_schema__(
-        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         schema = handler.resolve_ref_schema(handler(core_schema))
         if cls.rules:
-            schema["x-kubernetes-validations"] = [{"rule": rule.cel, "message": rule.message} for rule in cls.rules]
+            schema["x-kubernetes-validations"] = [rule.validation() for rule in cls.rules]
         return schema
 
     @model_validator(mode="after")
     def _obey_rules(self) -> Self:
         for rule in self.rules:
             if not rule.holds(self):
-                raise ValueError(rule.message)
+                raise rule.refusal(self)
         return self
 
 
 BY_NAME: dict[str, Any] = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
 
-DURATION = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$"
+
+def names_once(items: Sequence[Any]) -> Sequence[Any]:
+    """The items themselves, when each has its own name; the API server checks the same from `BY_NAME`."""
+    names = [item.name for item in items]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        sentence = f"the name '{twice}' occurs twice: give each its own"
+        raise PydanticCustomError("rule", "{sentence}", {"sentence": sentence})
+    return items
+
+
+# Units in order and few digits, so that no duration overflows Go's 292 years.
+DURATION = r"^([0-9]{1,6}(\.[0-9]{1,3})?h)?([0-9]{1,6}(\.[0-9]{1,3})?m)?([0-9]{1,6}(\.[0-9]{1,3})?s)?([0-9]{1,6}ms)?$"
 SHARE = r"^[0-9]{1,3}(\.[0-9]{1,4})?%$"
-DECIMAL = r"^-?[0-9]+(\.[0-9]+)?$"
+DECIMAL = r"^-?[0-9]{1,15}(\.[0-9]{1,9})?$"
 NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+ADDRESS = r"^https?://[A-Za-z0-9._:\[\]-]+(/[A-Za-z0-9._~%/-]*)?$"
+MATCHER = r'[a-zA-Z_][a-zA-Z0-9_]*(=|!=|=~|!~)"([^"\\\n]|\\.)*"'
+MATCHERS = rf"^{MATCHER}(, ?{MATCHER})*$"
 
 _AMOUNT = re.compile(r"([0-9.]+)(ms|s|m|h)")
 _SECONDS_PER = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -66,27 +112,105 @@ def fraction(share: str) -> float:
     return float(share.removesuffix("%")) / 100
 
 
-def _text(pattern: str, cure: str, max_length: int) -> tuple[Any, Any]:
-    """A validator and the schema for a string of one form; the same sentence comes from here and from the API server."""
+def text(form: str, wrong: str, max_length: int, *bounds: Rule) -> tuple[Any, Any]:
+    """A validator and the schema for a string of one form; the same sentences come from here and from the API server.
 
-    def check(value: str) -> str:
-        if len(value) > max_length or not re.match(pattern, value):
-            raise ValueError(f"'{value}' {cure}")
-        return value
-
-    escaped = pattern.replace("\\", "\\\\")
-    rule = {"rule": f"self.matches('{escaped}')", "messageExpression": f"\"'\" + self + \"' {cure}\""}
-    return AfterValidator(check), Field(
-        json_schema_extra={"maxLength": max_length, "x-kubernetes-validations": [rule]}
+    `bounds` are asked of strings that have the form.
+    """
+    of_form = Rule(
+        f"self.size() > 0 && self.matches({quoted(form)})", lambda value: re.fullmatch(form, value) is not None, wrong
     )
 
+    def check(value: str) -> str:
+        for rule in (of_form, *bounds):
+            if not value or not rule.holds(value):
+                raise rule.refusal(value)
+        return value
 
-_duration = _text(DURATION, "is no duration: write it like 90s, 10m or 1h30m", 32)
-_share = _text(SHARE, "is no share: write it in percent, like 5% or 0.5%", 9)
-_decimal = _text(DECIMAL, "is no decimal number: write it like 50 or 0.25", 32)
-_name = _text(NAME, "is no name of an object: use lower-case letters, digits and dashes", 63)
+    guarded = [{**bound.validation(), "rule": f"!self.matches({quoted(form)}) || ({bound.cel})"} for bound in bounds]
+    extra: dict[str, Any] = {
+        "maxLength": max_length,
+        "pattern": form,
+        "x-kubernetes-validations": [of_form.validation(), *guarded],
+    }
+    return AfterValidator(check), Field(max_length=max_length, json_schema_extra=extra)
 
-Duration = Annotated[str, *_duration]
-Share = Annotated[str, *_share]
-Decimal = Annotated[str, *_decimal]
-Name = Annotated[str, *_name]
+
+_DURATION_FORM = (DURATION, "not a duration: write it like 90s, 10m or 1h30m", 32)
+_SHARE_FORM = (SHARE, "not a share: write it in percent, like 5% or 0.5%", 9)
+_DECIMAL_FORM = (DECIMAL, "not a decimal number: write it like 50 or 0.25", 32)
+_NAME_FORM = (NAME, "not a name of an object: use lower-case letters, digits and dashes", 63)
+_ADDRESS_FORM = (
+    ADDRESS,
+    "not an address: write it like http://prometheus.monitoring:9090; user and password belong in secretRef",
+    2048,
+)
+_MATCHERS_FORM = (MATCHERS, 'not label matchers: write them like namespace="a",cluster=~"b|c"', 1024)
+
+
+def _percent(cel: str, holds: Callable[[float], bool], message: str) -> Rule:
+    return Rule(cel.replace("percent", "double(self.replace('%', ''))"), lambda s: holds(100 * fraction(s)), message)
+
+
+Duration = Annotated[str, *text(*_DURATION_FORM)]
+PositiveDuration = Annotated[
+    str,
+    *text(
+        *_DURATION_FORM,
+        Rule("duration(self) > duration('0s')", lambda value: seconds(value) > 0, "must be longer than nothing"),
+    ),
+]
+DurationFromOneSecond = Annotated[
+    str,
+    *text(
+        *_DURATION_FORM,
+        Rule("duration(self) >= duration('1s')", lambda value: seconds(value) >= 1, "must be at least 1s"),
+    ),
+]
+PositiveShare = Annotated[
+    str, *text(*_SHARE_FORM, _percent("percent > 0.0", lambda percent: percent > 0, "must be above 0%"))
+]
+PartialShare = Annotated[
+    str,
+    *text(
+        *_SHARE_FORM,
+        _percent(
+            "percent > 0.0 && percent < 100.0", lambda percent: 0 < percent < 100, "must be above 0% and below 100%"
+        ),
+    ),
+]
+AlphaShare = Annotated[
+    str,
+    *text(
+        *_SHARE_FORM,
+        _percent(
+            "percent > 0.0 && percent <= 50.0", lambda percent: 0 < percent <= 50, "must be above 0% and at most 50%"
+        ),
+    ),
+]
+Decimal = Annotated[str, *text(*_DECIMAL_FORM)]
+DecimalAboveOne = Annotated[
+    str,
+    *text(
+        *_DECIMAL_FORM,
+        Rule(
+            "double(self) > 1.0",
+            lambda value: float(value) > 1,
+            "must be above 1: at 1 a candidate that is as good as the baseline could never pass",
+        ),
+    ),
+]
+QuantileDecimal = Annotated[
+    str,
+    *text(
+        *_DECIMAL_FORM,
+        Rule(
+            "double(self) >= 0.5 && double(self) <= 0.999",
+            lambda value: 0.5 <= float(value) <= 0.999,
+            "must be between 0.5 and 0.999",
+        ),
+    ),
+]
+Name = Annotated[str, *text(*_NAME_FORM)]
+Address = Annotated[str, *text(*_ADDRESS_FORM)]
+Matchers = Annotated[str, *text(*_MATCHERS_FORM)]

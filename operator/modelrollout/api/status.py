@@ -66,7 +66,8 @@ class Traffic(Contract):
     applied_at: float | None = Field(None, description="When Seldon was last known to have taken them, Unix seconds.")
     scale: int = Field(1, description="The weights were written times this, to make Seldon act again.")
     experiment_uid: str | None = Field(None, max_length=64, description="The Experiment that was written.")
-    log_e_split: float = Field(0.0, description="Evidence (log e-value) that the observed split is not the written one.")
+    seen: list[int] = Field([], max_length=16, description="Requests per arm since then: baseline, then candidates.")
+    mismatch: bool = Field(False, description="Clients' traffic contradicts the written weights.")
 
 
 class ArmEvidence(Contract):
@@ -92,6 +93,13 @@ class GuardrailStatus(Contract):
     always_valid_p_value: float | None = Field(
         None, alias="alwaysValidPValue", description="For 'the candidate is not worse', valid at every look."
     )
+
+
+class Artefact(Contract):
+    """What an arm serves."""
+
+    name: str = Field(max_length=63, description="The arm.")
+    hash: str = Field(max_length=64, description="Hash of what makes Seldon load a new version.")
 
 
 class EngineState(Contract):
@@ -140,7 +148,8 @@ class RolloutStatus(Contract):
     phase: Phase = Field(Phase.PENDING, description="Summary for people.")
     message: str = Field("", max_length=1024, description="Where it stands, in one sentence.")
     attempt: int = Field(0, description="Runs of the plan so far; one for each new candidate, baseline or plan.")
-    revision: str = Field("", max_length=64, description="Hash of what makes an attempt: arms, their artefacts, stages.")
+    revision: str = Field("", max_length=64, description="Hash of what makes an attempt: arms and stages.")
+    artefacts: list[Artefact] = Field([], max_length=16, description="What each arm served when the attempt began.")
     policy_hash: str = Field("", max_length=64, description="Hash of guardrails and analysis as last applied.")
     outcome: Outcome | None = Field(None, description="How the attempt ended; empty while it runs.")
     stage: StageStatus | None = Field(None, description="The stage that the rollout is in.")
@@ -148,7 +157,8 @@ class RolloutStatus(Contract):
     traffic: Traffic = Field(Traffic(), description="Weights: wanted, written, confirmed and seen.")
     last_look_at: float | None = Field(None, description="Evidence up to here has been counted, Unix seconds.")
     looks: int = Field(0, description="Looks whose evidence has been counted in this attempt.")
-    next_look_at: str | None = Field(None, max_length=32, description="When the next look is due.")
+    look_due_at: float | None = Field(None, description="When the next look is due, Unix seconds.")
+    next_look_at: str | None = Field(None, max_length=32, description="The same for people.")
     no_data_since: float | None = Field(None, description="Looks have found nothing since then, Unix seconds.")
     verdict: Verdict = Field(Verdict.INCONCLUSIVE, description="All guardrails together.")
     guardrails: list[GuardrailStatus] = Field(

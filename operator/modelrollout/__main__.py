@@ -1,0 +1,39 @@
+"""`python -m modelrollout`: run the operator, or print the CustomResourceDefinition."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from modelrollout.api import crd
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code. Both sub-commands end with 0; argparse ends with 2 on options it does not know."""
+    options = _parser().parse_args(arguments)
+    if options.command == "crd":
+        sys.stdout.write(crd.manifest())
+        return 0
+    # Late, so that printing the definition needs neither kopf nor a cluster.
+    from modelrollout import handlers
+
+    handlers.run(namespaces=options.namespace, all_namespaces=options.all_namespaces)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="modelrollout", description="Progressive delivery of models on Seldon Core v2."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("crd", help="print the CustomResourceDefinition as YAML")
+    run = commands.add_parser("run", help="run the operator until it is told to stop")
+    scope = run.add_mutually_exclusive_group(required=True)
+    scope.add_argument(
+        "--namespace", action="append", default=[], metavar="NS", help="namespace to watch; may be given several times"
+    )
+    scope.add_argument("--all-namespaces", action="store_true", help="watch every namespace")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
