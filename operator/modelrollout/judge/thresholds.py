@@ -24,7 +24,10 @@ class Threshold:
 
 @dataclass(frozen=True)
 class ThresholdState:
-    """value: the last one read, None before the first look; breached_seconds: how long it has been beyond the limit."""
+    """value: the last one read, None before the first look; breached_seconds: how long it has been beyond the limit.
+
+    Plain values: `dataclasses.asdict(state)` stores it and `ThresholdState(**stored)` reads it back.
+    """
 
     value: float | None = None
     breached_seconds: float = 0.0
@@ -45,9 +48,9 @@ def advance(rule: Threshold, state: ThresholdState, value: float, seconds: float
     return ThresholdState(value, breached, state.failed or breached >= rule.for_seconds)
 
 
-def verdict(state: ThresholdState) -> Verdict:
+def verdict(rule: Threshold, state: ThresholdState) -> Verdict:
     """Fail once beyond the limit for long enough, Pass while within it, Inconclusive otherwise."""
     if state.failed:
         return Verdict.FAIL
-    within = state.value is not None and state.breached_seconds == 0
+    within = state.value is not None and state.value <= rule.limit
     return Verdict.PASS if within else Verdict.INCONCLUSIVE

@@ -21,15 +21,29 @@ class Verdict(Enum):
 
 @dataclass(frozen=True)
 class Judged:
-    """One guardrail to be judged. weight is its share of alpha_fail (all weights together at most 1).
+    """A guardrail with statistics. weight is its share of alpha_fail; all weights together are at most 1.
 
     A guardrail of weight 0 cannot fail the rollout: it is judged by itself at the whole alpha_fail, for actions that
-    are no rollback.
+    are no rollback. required: the rollout passes only when this guardrail does.
     """
 
     name: str
     reading: Reading
     weight: float
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class Stated:
+    """A guardrail whose verdict is known without statistics: a threshold, or one that cannot be judged yet.
+
+    armed: its Fail fails the rollout. required: the rollout passes only when this guardrail does.
+    """
+
+    name: str
+    verdict: Verdict
+    armed: bool = False
+    required: bool = True
 
 
 @dataclass(frozen=True)
@@ -39,19 +53,20 @@ class Finding:
     evidence_percent (0-100) is how far ln E has come to the nearer bound, and toward says which: Pass, Fail, or
     Inconclusive when there is none.
     always_valid_p_value bounds the chance that a healthy candidate ever looks this bad.
-    Rates are events per request, ratio is candidate over baseline, since the last gate; None when unknown.
+    Rates are events per request, ratio is candidate over baseline, since the last gate. None is unknown, or a
+    guardrail without statistics.
     """
 
     name: str
     verdict: Verdict
     evidence_percent: float
     toward: Verdict
-    always_valid_p_value: float
-    ratio: float | None
-    candidate_rate: float | None
-    baseline_rate: float | None
-    candidate_samples: int
-    baseline_samples: int
+    always_valid_p_value: float | None = None
+    ratio: float | None = None
+    candidate_rate: float | None = None
+    baseline_rate: float | None = None
+    candidate_samples: int = 0
+    baseline_samples: int = 0
 
 
 @dataclass(frozen=True)
@@ -79,26 +94,42 @@ def log_e_fail(readings: Sequence[Reading], weights: Sequence[float]) -> Floats:
     return floats(np.logaddexp.reduce(terms)) if terms else np.full(1, -np.inf)
 
 
-def decide(judged: Sequence[Judged], alpha_fail: float = 0.05, alpha_pass: float = 0.05, run: int = 0) -> Judgement:
+def decide(
+    guardrails: Sequence[Judged | Stated], alpha_fail: float = 0.05, alpha_pass: float = 0.05, run: int = 0
+) -> Judgement:
     """The judgement of one run.
 
     Fail when the weighted average of FAIL e-values reaches 1/alpha_fail, or one guardrail's own share of it ever did
-    (so a Fail of its own latches; the caller acts on any other at once). Pass when every guardrail has reached
-    1/alpha_pass since the last gate: each at the whole alpha_pass, because a bad candidate would have to pass the very
-    guardrail it violates. Fail wins ties. With nothing to judge it is Inconclusive.
+    (so a Fail of its own latches; the caller acts on any other at once), or an armed stated guardrail fails. Pass when
+    every required guardrail has reached 1/alpha_pass since the last gate: each at the whole alpha_pass, because a bad
+    candidate would have to pass the very guardrail it violates. Fail wins ties. Nothing required is Inconclusive.
     Raises ValueError for weights or alphas that guarantee nothing.
     """
+    judged = [one for one in guardrails if isinstance(one, Judged)]
     _check(judged, alpha_fail, alpha_pass)
-    cause = _cause(judged, alpha_fail, run)
-    findings = tuple(_finding(one, one.name == cause, alpha_fail, alpha_pass, run) for one in judged)
+    cause = _cause(judged, alpha_fail, run) or _stated_cause(guardrails)
+    findings = tuple(
+        _stated(one) if isinstance(one, Stated) else _finding(one, one.name == cause, alpha_fail, alpha_pass, run)
+        for one in guardrails
+    )
+    return Judgement(_overall(guardrails, findings, cause), cause, findings)
+
+
+def _overall(guardrails: Sequence[Judged | Stated], findings: Sequence[Finding], cause: str | None) -> Verdict:
     if cause is not None:
-        return Judgement(Verdict.FAIL, cause, findings)
-    passed = bool(findings) and all(finding.verdict is Verdict.PASS for finding in findings)
-    return Judgement(Verdict.PASS if passed else Verdict.INCONCLUSIVE, None, findings)
+        return Verdict.FAIL
+    needed = [finding.verdict for one, finding in zip(guardrails, findings, strict=True) if one.required]
+    passed = bool(needed) and all(verdict is Verdict.PASS for verdict in needed)
+    return Verdict.PASS if passed else Verdict.INCONCLUSIVE
+
+
+def _stated_cause(guardrails: Sequence[Judged | Stated]) -> str | None:
+    failed = (one.name for one in guardrails if isinstance(one, Stated) and one.armed and one.verdict is Verdict.FAIL)
+    return next(failed, None)
 
 
 def _cause(judged: Sequence[Judged], alpha: float, run: int) -> str | None:
-    """The guardrail that fails the rollout, or None."""
+    """The guardrail whose evidence fails the rollout, or None."""
     armed = [one for one in judged if one.weight > 0]
     if not armed:
         return None
@@ -109,6 +140,12 @@ def _cause(judged: Sequence[Judged], alpha: float, run: int) -> str | None:
     if together < -log(alpha):
         return None
     return max(armed, key=lambda one: float(one.reading.log_e_fail[run]) + log(one.weight)).name
+
+
+def _stated(one: Stated) -> Finding:
+    """The finding of a guardrail without statistics: all or nothing."""
+    evidence = 0.0 if one.verdict is Verdict.INCONCLUSIVE else 100.0
+    return Finding(one.name, one.verdict, evidence, toward=one.verdict)
 
 
 def _share_of_bound(one: Judged, alpha: float, run: int) -> float:
