@@ -40,10 +40,10 @@ def write(network: Direction, file: Path) -> float:
             dynamo=False,
         )
     onnx.checker.check_model(str(file), full_check=True)
-    return _verify(network, file)
+    return verify(network, file)
 
 
-def _verify(network: Direction, file: Path) -> float:
+def verify(network: Direction, file: Path) -> float:
     session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
     worst = max(_difference(network, session, batch) for batch in CHECKED_BATCHES)
     if worst > TOLERANCE:

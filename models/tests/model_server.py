@@ -20,6 +20,7 @@ ARTEFACTS = Path(__file__).parents[1] / "artefacts"
 STEPS, FEATURES = 10, 35
 FAULTY = {
     "slow": {"delay_ms": "120"},  # strings, as a Seldon Model hands them over
+    "crawling": {"delay_ms": 2_500},
     "erring": {"error_rate": "0.3", "fault_seed": "7"},
     "trend_3": {},
 }

@@ -1,6 +1,7 @@
 """The runtime behind a real MLServer, over HTTP."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -129,6 +130,18 @@ def test_a_set_delay_is_added_to_every_answer_of_that_model(model_server: Server
         started = time.perf_counter()
         model_server.infer("slow", given)
         assert time.perf_counter() - started >= 0.120
+
+
+def test_a_slow_model_keeps_no_other_model_waiting(model_server: Server) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(model_server.infer, "crawling", tensor())
+        while model_server.metric("rest_server_requests_in_progress", method="POST") < 1:
+            assert not slow.done()
+
+        answer = model_server.infer("baseline", tensor())
+
+        assert (answer.status_code, slow.done()) == (200, False)
+        assert slow.result().status_code == 200
 
 
 def test_a_set_delay_is_seen_in_the_histogram(model_server: Server) -> None:
