@@ -14,6 +14,7 @@ from e2e.minimesh.crds import all_crds
 from e2e.minimesh.experiments import ExperimentController
 from e2e.minimesh.faults import Faults
 from e2e.minimesh.kube import Access, Kube
+from e2e.minimesh.memory import Memory
 from e2e.minimesh.mlserver import MLServer
 from e2e.minimesh.models import ModelController
 from e2e.minimesh.proxy import Proxy
@@ -42,6 +43,7 @@ async def _serve(settings: Settings, kube: Kube, proxy: Proxy, mlserver: MLServe
     scheduler = Scheduler(proxy, statuses, faults)
     experiments = ExperimentController(kube, scheduler, statuses)
     models = ModelController(kube, scheduler, statuses, mlserver, faults)
+    _remember(Memory(settings.memory_file), scheduler, experiments, models)
     server = Server(attempts, faults, scheduler, ready)
     async with asyncio.TaskGroup() as group:
         for task in (
@@ -57,6 +59,17 @@ async def _serve(settings: Settings, kube: Kube, proxy: Proxy, mlserver: MLServe
         await models.cache.filled.wait()
         await experiments.cache.filled.wait()
         ready.set()
+
+
+def _remember(
+    memory: Memory, scheduler: Scheduler, experiments: ExperimentController, models: ModelController
+) -> None:
+    """Go on where an earlier run ended, and keep notes for the next."""
+    accepted, records = memory.load()
+    scheduler.accepted.update(accepted)
+    experiments.cache.expect(accepted)
+    models.remember(records)
+    scheduler.after_event = lambda: memory.save(scheduler.accepted, models.records)
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ import asyncio
 import logging
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
 
 SERVER = "mlserver"
 REPLICA = "0"
@@ -29,6 +29,7 @@ class Attempts:
     """Counts attempts; series live as long as this process, whatever happens to models and Envoy."""
 
     def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call] # Seldon's agent has no such series
         self._registry = CollectorRegistry()
         self._total = Counter(
             "seldon_model_infer", "Attempts that MLServer answered.", _MODEL_LABELS, registry=self._registry

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import aiohttp
@@ -27,6 +27,11 @@ class Cache:
         self._kube = kube
         self._plural = plural
         self._changed = changed
+        self._expected: set[str] = set()
+
+    def expect(self, names: Iterable[str]) -> None:
+        """Names known from an earlier run: reported as changed by the first list, even if they are gone."""
+        self._expected.update(names)
 
     async def follow(self) -> None:
         """List and watch for ever; whatever breaks, list again."""
@@ -50,9 +55,10 @@ class Cache:
     def _replace(self, objects: dict[str, Object]) -> None:
         names = {*self.objects, *objects}
         before, self.objects = self.objects, objects
-        for name in sorted(names):
-            if before.get(name) != objects.get(name):
-                self._changed(name)
+        changed = {name for name in names if before.get(name) != objects.get(name)}
+        for name in sorted(changed | self._expected):
+            self._changed(name)
+        self._expected.clear()
 
     def _take(self, kind: str, obj: Object) -> None:
         name = obj["metadata"]["name"]

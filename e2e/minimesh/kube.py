@@ -71,14 +71,14 @@ class Kube:
 
     async def list_all(self, plural: str) -> tuple[list[Object], str]:
         """All objects, and the resource version to watch from."""
-        answer = await self._call("GET", self._path(plural))
+        answer = await self.call("GET", self.path(plural))
         return answer["items"], answer["metadata"]["resourceVersion"]
 
     async def watch(self, plural: str, resource_version: str) -> AsyncGenerator[tuple[str, Object]]:
         """Changes as (type, object) until the server ends the stream; ApiError 410 when the version is too old."""
         query = {"watch": "true", "resourceVersion": resource_version, "allowWatchBookmarks": "true"}
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=120)
-        url = self._access.server + self._path(plural)
+        url = self._access.server + self.path(plural)
         async with self._session.get(url, params={**query, "timeoutSeconds": "100"}, timeout=timeout) as response:
             await _raise_for(response)
             # An object may be far longer than aiohttp's line limit, so lines are cut by hand.
@@ -91,7 +91,7 @@ class Kube:
     async def get(self, plural: str, name: str) -> Object | None:
         """The object as it is now, or None."""
         try:
-            return await self._call("GET", self._path(plural, name))
+            return await self.call("GET", self.path(plural, name))
         except ApiError as error:
             if error.status == 404:
                 return None
@@ -99,22 +99,22 @@ class Kube:
 
     async def put_status(self, plural: str, obj: Object) -> Object:
         """Replace the status, if the object has not changed since it was read (ApiError 409)."""
-        path = self._path(plural, obj["metadata"]["name"]) + "/status?fieldManager=manager"
-        return await self._call("PUT", path, obj)
+        path = self.path(plural, obj["metadata"]["name"]) + "/status?fieldManager=manager"
+        return await self.call("PUT", path, obj)
 
     async def put_finalizers(self, plural: str, obj: Object, finalizers: list[str]) -> Object:
         """Replace the finalizers, if the object has not changed since it was read (ApiError 409)."""
         metadata = {"finalizers": finalizers, "resourceVersion": obj["metadata"]["resourceVersion"]}
-        path = self._path(plural, obj["metadata"]["name"]) + "?fieldManager=manager"
-        return await self._call("PATCH", path, {"metadata": metadata}, MERGE_PATCH)
+        path = self.path(plural, obj["metadata"]["name"]) + "?fieldManager=manager"
+        return await self.call("PATCH", path, {"metadata": metadata}, MERGE_PATCH)
 
     async def apply_crd(self, crd: Object) -> None:
         """Create the definition, or bring it up to date."""
         name = crd["metadata"]["name"]
         path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}?fieldManager=minimesh&force=true"
-        await self._call("PATCH", path, crd, APPLY_PATCH)
+        await self.call("PATCH", path, crd, APPLY_PATCH)
 
-    async def _call(self, method: str, path: str, body: Object | None = None, kind: str = "application/json") -> Object:
+    async def call(self, method: str, path: str, body: Any = None, kind: str = "application/json") -> Object:
         """One call; returns the parsed answer or raises ApiError."""
         data = None if body is None else json.dumps(body)
         timeout = aiohttp.ClientTimeout(total=30)
@@ -124,7 +124,8 @@ class Kube:
             answer: Object = await r.json()
             return answer
 
-    def _path(self, plural: str, name: str = "") -> str:
+    def path(self, plural: str, name: str = "") -> str:
+        """The URL path of a collection, or of one object."""
         path = f"/apis/{GROUP}/{VERSION}/namespaces/{self._namespace}/{plural}"
         return f"{path}/{quote(name)}" if name else path
 

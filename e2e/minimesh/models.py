@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
@@ -15,6 +15,7 @@ from e2e.minimesh.crds import MODELS
 from e2e.minimesh.desired import model_source_from, versioned_spec
 from e2e.minimesh.faults import Faults, LoadFault
 from e2e.minimesh.kube import ApiError, Kube
+from e2e.minimesh.memory import Record
 from e2e.minimesh.mlserver import LoadError, MLServer
 from e2e.minimesh.scheduler import ModelEntry, Scheduler
 from e2e.minimesh.statuses import Statuses
@@ -27,16 +28,6 @@ _NO_SERVER = ModelState("ScheduleFailed", "Failed to schedule model as no matchi
 _GRACE_SECONDS = 0.3
 _SECONDS_BETWEEN_LOOKS = 0.5
 log = logging.getLogger(__name__)
-
-
-@dataclass
-class Record:
-    """What is remembered of one Model between its changes."""
-
-    uid: str
-    spec: Object
-    version: int = 0
-    serving: str | None = None
 
 
 class ModelController:
@@ -52,6 +43,14 @@ class ModelController:
         self._faults = faults
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
+
+    def remember(self, records: Mapping[str, Record]) -> None:
+        """Take up the records of an earlier run, before any object is read."""
+        self.records.update(records)
+        self.cache.expect(records)
+        for name, record in records.items():
+            is_newest = record.serving == f"{name}_{record.version}"
+            self._scheduler.models[name] = ModelEntry(record.serving, is_available=is_newest)
 
     async def keep_loaded(self) -> None:
         """Load what a restarted server has lost, for ever. No status tells of it, as with Seldon."""

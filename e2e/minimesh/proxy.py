@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -34,6 +35,8 @@ class Proxy:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._pushed = Table((), ())
+        # Envoy may still hold a version of an earlier run, so numbers alone would not tell ours from it.
+        self._run = int(time.time())
         self._count = 0
 
     async def __aenter__(self) -> Proxy:
@@ -116,7 +119,7 @@ class Proxy:
 
     def _next_version(self) -> str:
         self._count += 1
-        return str(self._count)
+        return f"{self._run}-{self._count}"
 
 
 def _has_handled(prefix: str, before: Mapping[str, str], now: Mapping[str, str], version: str) -> bool:

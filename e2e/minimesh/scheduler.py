@@ -54,6 +54,7 @@ class Scheduler:
         self._leaving: set[str] = set()
         self._shown_instead: dict[str, Experiment] = {}  # held-back edits: what the proxy still shows
         self._told: dict[str, Facts] = {}
+        self.after_event: Callable[[], None] = lambda: None
         self._events: asyncio.Queue[tuple[Callable[[], Awaitable[None]], asyncio.Event]] = asyncio.Queue()
 
     async def run(self) -> None:
@@ -63,6 +64,7 @@ class Scheduler:
             await self._faults.until_scheduler_answers()
             try:
                 await event()
+                self.after_event()
             except Exception:
                 log.exception("an event was lost")
             done.set()

@@ -59,6 +59,10 @@ class Settings:
     def clusters_file(self) -> Path:
         return self.directory / "clusters" / "clusters.json"
 
+    @property
+    def memory_file(self) -> Path:
+        return self.directory / "memory.json"
+
     def routes_file(self, table: str) -> Path:
         # Both tables share one folder: each rename makes Envoy read both, so one edit counts 2 on each, as Seldon's do.
         return self.directory / "routes" / f"{table}.json"
