@@ -1,5 +1,6 @@
 """From a V2 inference request to a checked array, or one sentence that says what is wrong with it."""
 
+import math
 from enum import Enum
 
 import numpy as np
@@ -36,13 +37,7 @@ def windows(request: InferenceRequest) -> NDArray[np.float32]:
         raise BadInputError(Refusal.DATATYPE, f"Input '{INPUT}' has datatype {datatype.value}; send it as FP32.")
     _check_shape(tensor.shape)
     values = _numbers(tensor)
-    expected = int(np.prod(tensor.shape))
-    if values.size != expected:
-        raise BadInputError(
-            Refusal.SHAPE,
-            f"Input '{INPUT}' holds {values.size} values but its shape {tensor.shape} needs {expected}; "
-            "make data and shape agree.",
-        )
+    _check_fit(values.shape, tensor.shape)
     return _finite(values.reshape(tensor.shape))
 
 
@@ -62,6 +57,21 @@ def _check_shape(shape: list[int]) -> None:
         raise BadInputError(
             Refusal.SHAPE,
             f"Input '{INPUT}' has a batch of {shape[0]}; send 1 to {MAX_BATCH} windows in one request.",
+        )
+
+
+def _check_fit(sent: tuple[int, ...], shape: list[int]) -> None:
+    """Data comes flat or nested as its shape; another nesting of the same size may be a transposed window."""
+    held, needed = math.prod(sent), math.prod(shape)
+    if held != needed:
+        raise BadInputError(
+            Refusal.SHAPE,
+            f"Input '{INPUT}' holds {held} values but its shape {shape} needs {needed}; make data and shape agree.",
+        )
+    if len(sent) != 1 and list(sent) != shape:
+        raise BadInputError(
+            Refusal.SHAPE,
+            f"Input '{INPUT}' is nested as {list(sent)} but its shape is {shape}; send flat data or nest it so.",
         )
 
 

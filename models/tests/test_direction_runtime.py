@@ -94,6 +94,11 @@ REFUSED = {
         "shape",
         "Input 'input_data' has rows of unequal length; send flat data or nest it as its shape [1, 10, 35] says.",
     ),
+    "a transposed window": (
+        [tensor(data=np.zeros((1, 35, 10)).tolist())],
+        "shape",
+        "Input 'input_data' is nested as [1, 35, 10] but its shape is [1, 10, 35]; send flat data or nest it so.",
+    ),
     "null, which is how JSON says NaN": (
         [tensor(data=_with_value(None))],
         "value",
