@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import ssl
 from collections.abc import Iterator
@@ -38,6 +39,7 @@ FOREIGN = (
     PrometheusApiClientException,
     requests.RequestException,
     urllib3.exceptions.HTTPError,
+    http.client.HTTPException,
     OSError,
     ValueError,  # not JSON; a number that is none; an address that is none
     KeyError,  # JSON of another shape, and so the two below
@@ -70,7 +72,7 @@ def translated(error: BaseException, address: str, timeout_seconds: float) -> er
             return errors.MetricsMalformed(f"{prometheus} redirects without end: check the address.")
         case requests.exceptions.JSONDecodeError():
             return errors.MetricsMalformed(f"{prometheus} answers something that is not JSON: check the address.")
-        case requests.exceptions.ConnectionError() | urllib3.exceptions.HTTPError():
+        case requests.exceptions.ConnectionError() | urllib3.exceptions.HTTPError() | http.client.HTTPException():
             return _translated_connection(error, prometheus)
         case requests.RequestException() | UnicodeError():
             return errors.MetricsUnavailable(f"The address {address!r} is not one that HTTP can reach.")

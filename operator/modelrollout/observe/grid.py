@@ -5,6 +5,7 @@ into one. The phases, by uid, keep the burst of judging a sixth as large. Times 
 milliseconds, the precision of Prometheus: two rollouts that compute the same tick get the very same float.
 """
 
+import math
 import zlib
 
 PHASES = 6
@@ -14,14 +15,16 @@ FLUSH_SECONDS = 5.0
 
 def next_tick(now: float, interval_seconds: float, uid: str) -> float:
     """The first tick after `now`, never `now` itself."""
-    return tick_at_or_before(now, interval_seconds, uid) + interval_seconds
+    return round(tick_at_or_before(now, interval_seconds, uid) + interval_seconds, 3)
 
 
 def tick_at_or_before(now: float, interval_seconds: float, uid: str) -> float:
     """The last tick that is not after `now`."""
     interval = _milliseconds(interval_seconds)
     offset = interval * phase(uid) // PHASES
-    return ((int(now * 1000) - offset) // interval * interval + offset) / 1000
+    # A microsecond more, so that a tick that is no round binary number is not floored to the millisecond before it.
+    now_milliseconds = math.floor(now * 1000 + 0.001)
+    return ((now_milliseconds - offset) // interval * interval + offset) / 1000
 
 
 def phase(uid: str) -> int:

@@ -175,6 +175,8 @@ async def _read_values(reader: Reader, ask: LookAsk) -> dict[str, float | NoData
 async def _read_value(reader: Reader, ask: LookAsk, name: str) -> float | NoData:
     try:
         samples = await reader.query(ask.connection, ask.queries[name], ask.until)
+    except errors.QueryRefused as error:
+        return NoData(Reason.QUERY_REFUSED, f"Guardrail {name}: {error}")
     except errors.MetricsError as error:
         return _no_answer(error)
     if not samples:

@@ -136,6 +136,7 @@ class PrometheusClient:
 
 
 def _library(connection: Connection) -> PrometheusConnect:
+    _check(connection)
     session = requests.Session()
     session.verify = not connection.insecure
     session.hooks["response"].append(_inspect)
@@ -147,6 +148,17 @@ def _library(connection: Connection) -> PrometheusConnect:
     # After the library's own, which has no place for a CA and pools more connections than we use.
     session.mount(url, _Adapter(connection, retry))
     return library
+
+
+def _check(connection: Connection) -> None:
+    """What the library would notice late and name badly."""
+    token = (connection.bearer_token or "").strip()
+    if not (token.isascii() and token.isprintable()):
+        raise requests.exceptions.InvalidHeader
+    try:
+        urlsplit(connection.address)
+    except ValueError as error:
+        raise requests.exceptions.InvalidURL from error
 
 
 def _auth(connection: Connection) -> AuthBase | None:
@@ -222,7 +234,7 @@ class _BoundedBody:
 def _samples(result: Any) -> list[Sample]:
     """Raises ValueError, KeyError or TypeError for what no instant query of ours can give."""
     if len(result) == 2 and not isinstance(result[0], dict):
-        return [Sample({}, float(result[1]))]
+        return [Sample({}, _number(result[1]))]
     return [Sample(series["metric"], _value(series)) for series in result]
 
 
@@ -233,4 +245,11 @@ def _value(series: Mapping[str, Any]) -> float:
         raise failures.NotAVectorError(
             "it gives a native histogram; a number is needed, for example histogram_quantile(...)"
         )
-    return float(series["value"][1])
+    return _number(series["value"][1])
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise failures.NotAVectorError("it gives text; a number is needed") from error

@@ -1,0 +1,58 @@
+import uuid
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from modelrollout.observe import grid
+
+NOWS = st.integers(1_600_000_000_000, 2_000_000_000_000).map(lambda milliseconds: milliseconds / 1000)
+INTERVALS = st.sampled_from([0.5, 1.0, 5.0, 10.0, 15.0, 30.0, 60.0, 3600.0])
+UIDS = st.uuids().map(str)
+
+
+@given(NOWS, INTERVALS, UIDS)
+def test_now_lies_between_two_neighbouring_ticks(now: float, interval: float, uid: str) -> None:
+    before, after = grid.tick_at_or_before(now, interval, uid), grid.next_tick(now, interval, uid)
+
+    assert before <= now < after
+    assert after - before == pytest.approx(interval, abs=1e-6)
+
+
+@given(NOWS, INTERVALS, UIDS)
+def test_a_tick_is_its_own_last_tick_and_not_its_own_next(now: float, interval: float, uid: str) -> None:
+    tick = grid.tick_at_or_before(now, interval, uid)
+
+    assert grid.tick_at_or_before(tick, interval, uid) == tick
+    assert grid.tick_at_or_before(grid.next_tick(tick, interval, uid), interval, uid) != tick
+
+
+@given(NOWS, st.floats(0, 20), INTERVALS, UIDS, UIDS)
+def test_rollouts_of_one_phase_share_the_very_same_ticks(
+    now: float, later: float, interval: float, uid: str, other: str
+) -> None:
+    if grid.phase(uid) == grid.phase(other) and now + later < grid.next_tick(now, interval, uid):
+        assert grid.next_tick(now, interval, uid) == grid.next_tick(now + later, interval, other)
+
+
+def test_six_phases_carry_a_fair_share_of_rollouts_each() -> None:
+    phases = [grid.phase(str(uuid.UUID(int=number * 2**64 + 7 * number))) for number in range(600)]
+
+    shares = [phases.count(phase) for phase in range(grid.PHASES)]
+    assert sum(shares) == 600
+    assert min(shares) > 60
+    assert max(shares) < 150
+
+
+def test_the_phase_of_a_uid_is_the_same_in_every_process() -> None:
+    assert grid.phase("0c2f9f4e-6a55-4b6e-9f0a-1d3b5a7c9e10") == 4
+    assert grid.next_tick(1_700_000_000.0, 30.0, "0c2f9f4e-6a55-4b6e-9f0a-1d3b5a7c9e10") == 1_700_000_030.0
+
+
+def test_a_look_lies_one_scrape_and_one_flush_behind_its_tick() -> None:
+    assert grid.evaluation_time(1_700_000_010.0, scrape_seconds=15) == 1_699_999_990.0
+
+
+@pytest.mark.parametrize("interval", [0.0, -30.0, float("nan")])
+def test_an_interval_that_is_none_is_refused(interval: float) -> None:
+    with pytest.raises(ValueError, match="at least 1 ms"):
+        grid.next_tick(1_700_000_000.0, interval, "uid")
