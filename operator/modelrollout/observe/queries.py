@@ -70,7 +70,11 @@ def text(
 
 
 def increments(selector: str, by: Iterable[str], block_seconds: float) -> str:
-    """How much the counters grew in the block; the line after `or` is a counter that began again or is newborn."""
+    """How much the counters grew in the block; what stands after `or` is a counter that began again or is newborn.
+
+    One that began again and has overtaken its old value within the same block looks as if it had only grown: then the
+    old value is missing from the block. It is never too much.
+    """
     last = f"last_over_time({selector}[{duration(block_seconds)}])"
     return f"sum by ({', '.join(by)}) (({last} - {_anchor(selector, block_seconds)}) >= 0 or {last})"
 
