@@ -2,6 +2,7 @@
 
     RolloutError
     ├── SpecInvalid              final until the spec changes
+    ├── SettingsInvalid          final until the operator is started with other settings
     ├── ClusterConflict          somebody else wrote first: read again and decide again
     ├── ClusterUnavailable       the API server gave no answer: try again
     ├── TargetMissing            an object that should exist does not
@@ -23,6 +24,10 @@ class RolloutError(Exception):
 
 class SpecInvalid(RolloutError):
     """The spec cannot be followed. Final until the spec changes."""
+
+
+class SettingsInvalid(RolloutError):
+    """The operator cannot run with these settings. Final until it is started with others."""
 
 
 class ClusterConflict(RolloutError):

@@ -30,7 +30,7 @@ class Rule:
 
     def validation(self) -> dict[str, str]:
         """The rule as an entry of `x-kubernetes-validations`."""
-        guards = [f"has(self.{name}) && !self.{name}.matches({quoted(form)})" for name, form in self.given.items()]
+        guards = [f"has(self.{name}) && !{_has_form(f'self.{name}', form)}" for name, form in self.given.items()]
         entry = {"rule": " || ".join([f"({guard})" for guard in guards] + [f"({self.cel})" if guards else self.cel])}
         if "{seen}" in self.message:
             before, after = self.message.split("{seen}")
@@ -50,6 +50,10 @@ class Rule:
 def quoted(text: str) -> str:
     """The text as a string in CEL."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _has_form(value: str, form: str) -> str:
+    return f"({value} != '' && {value}.matches({quoted(form)}))"
 
 
 class Contract(BaseModel):
@@ -117,17 +121,15 @@ def text(form: str, wrong: str, max_length: int, *bounds: Rule) -> tuple[Any, An
 
     `bounds` are asked of strings that have the form.
     """
-    of_form = Rule(
-        f"self.size() > 0 && self.matches({quoted(form)})", lambda value: re.fullmatch(form, value) is not None, wrong
-    )
+    of_form = Rule(_has_form("self", form), lambda value: value != "" and re.fullmatch(form, value) is not None, wrong)
 
     def check(value: str) -> str:
         for rule in (of_form, *bounds):
-            if not value or not rule.holds(value):
+            if not rule.holds(value):
                 raise rule.refusal(value)
         return value
 
-    guarded = [{**bound.validation(), "rule": f"!self.matches({quoted(form)}) || ({bound.cel})"} for bound in bounds]
+    guarded = [{**bound.validation(), "rule": f"!{_has_form('self', form)} || ({bound.cel})"} for bound in bounds]
     extra: dict[str, Any] = {
         "maxLength": max_length,
         "pattern": form,

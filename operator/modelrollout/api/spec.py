@@ -143,13 +143,13 @@ class Canary(Contract):
             field="stages",
         ),
         Rule(
-            "self.stages[size(self.stages) - 1].weight == 100",
-            lambda canary: canary.stages[-1].weight == 100,
+            "size(self.stages) == 0 || self.stages[size(self.stages) - 1].weight >= 100",
+            lambda canary: canary.stages[-1].weight >= 100,
             "the last stage must have weight 100: that is where the candidate has taken over",
             field="stages",
         ),
         Rule(
-            "size(self.stages) > 1",
+            "size(self.stages) != 1",
             lambda canary: len(canary.stages) > 1,
             "a plan needs a stage below weight 100: that is where the evidence for taking over comes from",
             field="stages",
@@ -362,7 +362,7 @@ class RolloutSpec(Contract):
 
     rules: ClassVar = (
         Rule(
-            "!has(self.candidates) || !self.candidates.exists(c, c.name == self.baseline.name)",
+            "!self.candidates.exists(c, c.name == self.baseline.name)",
             lambda spec: all(candidate.name != spec.baseline.name for candidate in spec.candidates),
             "the baseline '{seen}' is among the candidates: a candidate must be another model",
             seen_cel="self.baseline.name",
@@ -370,15 +370,15 @@ class RolloutSpec(Contract):
             field="candidates",
         ),
         Rule(
-            "!has(self.strategy.canary) || size(self.candidates) == 1",
-            lambda spec: len(spec.candidates) == 1,
+            "!has(self.strategy.canary) || size(self.candidates) < 2",
+            lambda spec: len(spec.candidates) < 2,
             "a canary has exactly one candidate, but '{seen}' is a second: keep one of them",
             seen_cel="self.candidates[1].name",
             seen=lambda spec: spec.candidates[1].name,
             field="candidates",
         ),
         Rule(
-            "self.guardrails.exists("
+            "size(self.guardrails) == 0 || self.guardrails.exists("
             "g, (has(g.errorRate) || has(g.latency)) && (!has(g.action) || g.action != 'Report'))",
             lambda spec: any(
                 rail.query is None and rail.action is not GuardrailAction.REPORT for rail in spec.guardrails

@@ -25,6 +25,11 @@ class Edge:
     ratio: float
 
 
+def share_beyond(quantile: float) -> float:
+    """1 - quantile, without the dust of binary fractions: 0.1 beyond p90, not 0.09999999999999998."""
+    return round(1 - quantile, 12)
+
+
 def around_quantile(history: Histogram, quantile: float, increase: float) -> tuple[Edge, ...]:
     """The smallest edge at or above the baseline's quantile first, then its usable neighbours: one to three edges.
 
@@ -33,14 +38,16 @@ def around_quantile(history: Histogram, quantile: float, increase: float) -> tup
     left out; ratios are cut at 4.
     Raises HistoryTooShort, and NoUsableEdge when the quantile lies beyond the last edge or no edge would move.
     """
-    needed = max(LEAST_HISTORY, round(LEAST_BEYOND / (1 - quantile)))
+    needed = max(LEAST_HISTORY, round(LEAST_BEYOND / share_beyond(quantile)))
     if history.total < needed:
         raise HistoryTooShort(
             f"the baseline has shown {history.total:g} requests and p{100 * quantile:g} needs {needed}: "
             "wait for more traffic"
         )
     finite = history.finite_edges_ms
-    above = [place for place, edge in enumerate(finite) if history.beyond(edge) <= (1 - quantile) * history.total]
+    above = [
+        place for place, edge in enumerate(finite) if history.beyond(edge) <= share_beyond(quantile) * history.total
+    ]
     if not above:
         raise NoUsableEdge(
             f"the baseline's p{100 * quantile:g} lies beyond its last edge ({finite[-1] if finite else 0:g} ms): "

@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike
 from modelrollout.judge.arrays import Floats, floats
 from modelrollout.judge.priors import WEIGHTS
 
-LARGEST_BET = 1e250  # wealth beyond this changes no verdict, and a float must hold it
-LARGEST_GAIN = 100.0  # nats in one look
+LARGEST_BET = 1e150  # wealth beyond this changes no verdict, and a float must hold it
+LARGEST_GAIN = 350.0  # nats in one look: more than LARGEST_BET, and their product still fits a float
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,8 @@ def from_record(record: dict[str, Any]) -> Tree:
                 float(record["design"]),
                 float(record["far"]),
             )
-        (kind, parts), *_ = record.items()
-        return NODES[kind](tuple(from_record(part) for part in parts))
+        ((kind, parts),) = record.items()
+        first, *others = (from_record(part) for part in parts)
+        return NODES[kind]((first, *others))
     except (KeyError, TypeError, ValueError, AttributeError) as wrong:
         raise RuleRefused(f"{record!r} is no stored test of a guardrail: start a new attempt") from wrong

@@ -9,7 +9,7 @@ Refusal
 """
 
 
-class Refusal(ValueError):  # noqa: N818 - the word says it
+class Refusal(ValueError):
     """Base of all refusals of the judge."""
 
 

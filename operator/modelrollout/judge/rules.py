@@ -6,6 +6,7 @@ history once; the record of the rule is stored, so that a restart goes on with t
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import inf
 from typing import Any
 
 from modelrollout.judge import bank, edges, merging
@@ -80,11 +81,11 @@ def error_ratio(name: str, margin: float = 1.5, floor: float = 0.005, tolerance:
     Raises RuleRefused for numbers that make no sense.
     """
     _require(
-        0 < tolerance < margin < FAR,
-        f"margin is {margin:g} and tolerance {tolerance:g}: they must rise from above 0 to below {FAR:g}",
+        0 < tolerance < margin < FAR * tolerance,
+        f"margin is {margin:g} and tolerance {tolerance:g}: the margin must lie between 1 and {FAR:g} times the tolerance",
     )
     _require(0 <= floor < 1, f"floor is {floor:g}: it is a share of requests from 0 to below 1")
-    worse = Test(Likelihood.RATIO, 0, tolerance, tolerance * margin, tolerance * FAR)
+    worse = Test(Likelihood.RATIO, 0, tolerance, margin, tolerance * FAR)
     equal = Test(Likelihood.RATIO, 0, margin, tolerance, margin / FAR)
     if floor == 0:
         return Rule(name, fail=worse, passed=equal)
@@ -116,10 +117,10 @@ def latency_increase(name: str, quantile: float, increase: float, floor_ms: floa
     )
     if floor_ms > 0:
         high = _column(listed, edges.at_or_above(history.edges_ms, floor_ms))
-        worse = Min((worse, _above(high, 1 - quantile)))
+        worse = Min((worse, _above(high, edges.share_beyond(quantile))))
     if floor_ms >= history.edges_ms[0]:
         low = _column(listed, edges.at_or_below(history.edges_ms, floor_ms))
-        equal = Mean((equal, _below(low, 1 - quantile)))
+        equal = Mean((equal, _below(low, edges.share_beyond(quantile))))
     return Rule(name, worse, equal, tuple(listed))
 
 
@@ -132,7 +133,7 @@ def latency_limit(name: str, quantile: float, limit_ms: float, edges_ms: tuple[f
     _require(limit_ms > 0, f"limit is {limit_ms:g} ms: it must be above 0")
     listed = [edges.at_or_above(edges_ms, limit_ms)]
     low = _column(listed, edges.at_or_below(edges_ms, limit_ms))
-    return Rule(name, _above(0, 1 - quantile), _below(low, 1 - quantile), tuple(listed))
+    return Rule(name, _above(0, edges.share_beyond(quantile)), _below(low, edges.share_beyond(quantile)), tuple(listed))
 
 
 def _above(column: int, share: float) -> Test:
@@ -158,10 +159,10 @@ def _check(rule: Rule) -> None:
     for tree, direction in ((rule.fail, 1), (rule.passed, -1)):
         for test in merging.tests(tree):
             _require(0 <= test.column < rule.columns, f"column {test.column} of {rule.columns}")
-            _require(
-                0 < direction * (test.design - test.null) <= direction * (test.far - test.null),
-                f"{test} bets on the wrong side",
-            )
+            largest = 1.0 if test.likelihood is Likelihood.PROPORTION else inf
+            is_in_range = all(0 < value < largest for value in (test.null, test.design, test.far))
+            bets_outward = 0 < direction * (test.design - test.null) <= direction * (test.far - test.null)
+            _require(is_in_range and bets_outward, f"{test} bets on the wrong side")
     _require(0 <= rule.headline < rule.columns, f"headline {rule.headline} of {rule.columns}")
 
 

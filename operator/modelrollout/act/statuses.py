@@ -1,0 +1,47 @@
+"""Writes to the rollout's own status, and when they are worth one."""
+
+from typing import Any
+
+from modelrollout import telemetry
+from modelrollout.api.status import RolloutStatus
+from modelrollout.cluster import ROLLOUT, Cluster, Object
+
+LOOKS_BETWEEN_WRITES = 5  # evidence can be read again for any past time, so it need not be kept after every look
+
+
+async def write(cluster: Cluster, rollout: Object, status: RolloutStatus) -> Object:
+    """The rollout with this status, if nobody wrote to it since it was read. Raises ClusterConflict."""
+    telemetry.STATUS_WRITES.inc()
+    body = {**rollout, "status": dump(status)}
+    return await cluster.replace_status(ROLLOUT, rollout["metadata"]["namespace"], body)
+
+
+def dump(status: RolloutStatus) -> dict[str, Any]:
+    """The status as the API server keeps it."""
+    return status.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def is_worth_writing(status: RolloutStatus, written: RolloutStatus) -> bool:
+    """True on every decision, and when enough looks have gathered."""
+    if status.looks - written.looks >= LOOKS_BETWEEN_WRITES:
+        return True
+    return _decided(status) != _decided(written)
+
+
+def _decided(status: RolloutStatus) -> dict[str, Any]:
+    """What decisions change, without what every look changes."""
+    return status.model_dump(
+        exclude={
+            "engine": True,
+            "kopf": True,
+            "last_look_at": True,
+            "look_due_at": True,
+            "looks": True,
+            "next_look_at": True,
+            "guardrails": {"__all__": set(type(status.guardrails[0]).model_fields) - {"name", "verdict"}}
+            if status.guardrails
+            else True,
+            "stage": {"arm_requests", "looks", "soaked_seconds"},
+            "traffic": {"observed", "seen"},
+        }
+    )

@@ -1,0 +1,122 @@
+"""The API server: five verbs on four kinds, every foreign error translated here.
+
+Objects are plain dicts as the API server gives them; the rooms that read them turn them into records at once.
+"""
+
+import base64
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import aiohttp
+from kubernetes.aio.client import ApiClient, CustomObjectsApi
+from kubernetes.aio.client.exceptions import ApiException
+
+from modelrollout import errors, telemetry
+
+Object = dict[str, Any]
+T = TypeVar("T")
+
+FIELD_MANAGER = "modelrollout"
+TIMEOUT = (5.0, 15.0)  # connect and read, seconds; the library's default is to wait for ever
+CONFLICTS = {409, 422}  # 422 is a JSON patch whose test failed, or what the schema refuses
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of object and where it lives."""
+
+    group: str
+    version: str
+    plural: str
+
+    @property
+    def api_version(self) -> str:
+        """Group and version as objects spell it."""
+        return f"{self.group}/{self.version}"
+
+
+ROLLOUT = Kind("modelrollout.io", "v1alpha1", "modelrollouts")
+EXPERIMENT = Kind("mlops.seldon.io", "v1alpha1", "experiments")
+MODEL = Kind("mlops.seldon.io", "v1alpha1", "models")
+EVENT = Kind("events.k8s.io", "v1", "events")
+
+
+class Cluster:
+    """A thin door to the API server. Raises ClusterConflict, ClusterUnavailable and TargetMissing, nothing else."""
+
+    def __init__(self, client: ApiClient) -> None:
+        self._client = client
+        self._objects = CustomObjectsApi(client)
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
+        """The object, or None when there is none."""
+        call = self._objects.get_namespaced_custom_object(*_at(kind, namespace), name, _request_timeout=TIMEOUT)
+        try:
+            return await _translated("get", kind, name, call)
+        except errors.TargetMissing:
+            return None
+
+    async def all(self, kind: Kind, namespace: str) -> list[Object]:
+        """All objects of the kind in the namespace."""
+        call = self._objects.list_namespaced_custom_object(*_at(kind, namespace), _request_timeout=TIMEOUT)
+        listed = await _translated("list", kind, "", call)
+        return list(listed["items"])
+
+    async def create(self, kind: Kind, namespace: str, body: Object) -> Object:
+        """The new object. Raises ClusterConflict when it exists."""
+        call: Awaitable[Object] = self._objects.create_namespaced_custom_object(
+            *_at(kind, namespace), body, field_manager=FIELD_MANAGER, _request_timeout=TIMEOUT
+        )
+        return await _translated("create", kind, body["metadata"].get("name", ""), call)
+
+    async def patch(self, kind: Kind, namespace: str, name: str, operations: list[Object]) -> Object:
+        """The object after a JSON patch. Raises ClusterConflict when one of its tests failed."""
+        call = self._objects.patch_namespaced_custom_object(
+            *_at(kind, namespace),
+            name,
+            operations,
+            field_manager=FIELD_MANAGER,
+            _content_type="application/json-patch+json",  # the library sends a list as a merge patch otherwise
+            _request_timeout=TIMEOUT,
+        )
+        return await _translated("patch", kind, name, call)
+
+    async def replace_status(self, kind: Kind, namespace: str, body: Object) -> Object:
+        """The object with the body's status. Raises ClusterConflict when its resourceVersion is not the newest."""
+        name = body["metadata"]["name"]
+        call = self._objects.replace_namespaced_custom_object_status(
+            *_at(kind, namespace), name, body, field_manager=FIELD_MANAGER, _request_timeout=TIMEOUT
+        )
+        return await _translated("update", kind, name, call)
+
+    async def secret(self, namespace: str, name: str) -> dict[str, str]:
+        """The Secret's values as text. Raises TargetMissing."""
+        from kubernetes.aio.client import CoreV1Api  # costs two seconds to import, and few rollouts need it
+
+        call = CoreV1Api(self._client).read_namespaced_secret(name, namespace, _request_timeout=TIMEOUT)
+        found = await _translated("get", Kind("", "v1", "secrets"), name, call)
+        return {key: base64.b64decode(value).decode() for key, value in (found.data or {}).items()}
+
+
+def _at(kind: Kind, namespace: str) -> tuple[str, str, str, str]:
+    return kind.group, kind.version, namespace, kind.plural
+
+
+async def _translated(verb: str, kind: Kind, name: str, call: Awaitable[T]) -> T:
+    telemetry.API_CALLS.labels(verb, kind.plural).inc()
+    what = f"{verb} {kind.plural} {name}".rstrip()
+    try:
+        return await call
+    except ApiException as refused:
+        raise _of_status(what, refused) from refused
+    except (aiohttp.ClientError, TimeoutError, OSError) as failed:
+        raise errors.ClusterUnavailable(f"{what}: the API server gave no answer ({type(failed).__name__})") from failed
+
+
+def _of_status(what: str, refused: ApiException) -> errors.RolloutError:
+    if refused.status == 404:
+        return errors.TargetMissing(f"{what}: there is none")
+    if refused.status in CONFLICTS:
+        return errors.ClusterConflict(f"{what}: {refused.reason} {str(refused.body)[:300]}")
+    return errors.ClusterUnavailable(f"{what}: the API server answered {refused.status} {refused.reason}")

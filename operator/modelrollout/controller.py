@@ -1,0 +1,242 @@
+"""One reconciliation: read everything, decide once, write. Every trigger ends up here.
+
+    ModelRollout -> parse -> observe (API server, Prometheus) -> plan.next_step -> status, Experiment, Events
+
+The decision's status is written before its actions, so that a crash between the two leaves the intent: the next
+reconciliation finds weights that are not the wanted ones, and writes them. The status is the only database; what is
+kept here between two reconciliations (evidence of the last few looks) can be read again from Prometheus.
+"""
+
+import logging
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic import ValidationError
+
+from modelrollout import errors, telemetry
+from modelrollout.act import events, experiments, statuses
+from modelrollout.act.execute import execute
+from modelrollout.api import spec as api_spec
+from modelrollout.api.contract import seconds
+from modelrollout.api.spec import RolloutSpec
+from modelrollout.api.status import RolloutStatus
+from modelrollout.cluster import EXPERIMENT, MODEL, ROLLOUT, Cluster, Object
+from modelrollout.judge.histograms import Histogram
+from modelrollout.observe import looks, seldon, views
+from modelrollout.observe.batching import Reader
+from modelrollout.observe.prometheus import Connection
+from modelrollout.observe.settling import Settling
+from modelrollout.plan import grid, machine, standing, steering
+from modelrollout.plan.actions import Decision, WriteWeights
+from modelrollout.plan.world import ExperimentView, LookData, NoData, World
+from modelrollout.settings import Settings
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS = 2.0  # the spec is invalid or somebody wrote first: an event wakes us sooner
+
+
+@dataclass(frozen=True)
+class Key:
+    """Which rollout."""
+
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Live:
+    """A rollout's status with the looks that were not worth a write yet, and the written status they build on."""
+
+    status: RolloutStatus
+    written: RolloutStatus
+
+
+class Controller:
+    """Reconciles rollouts. Holds no truth: any of its memory may be lost at any time."""
+
+    def __init__(self, cluster: Cluster, reader: Reader, settings: Settings, clock: Callable[[], float]) -> None:
+        self._cluster = cluster
+        self._reader = reader
+        self._settings = settings
+        self._clock = clock
+        self._live: dict[str, Live] = {}
+        self._watched: dict[Key, frozenset[str]] = {}
+        self._reporter = socket.gethostname()[:120]
+        self.settling = Settling()
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Do what is due, and say when to come again (Unix seconds). None: the rollout is gone.
+
+        Raises ClusterConflict and ClusterUnavailable; coming again is always right.
+        """
+        rollout = await self._cluster.get(ROLLOUT, key.namespace, key.name)
+        if rollout is None or rollout["metadata"].get("deletionTimestamp"):
+            self._watched.pop(key, None)
+            return None
+        written = read_status(rollout)
+        try:
+            spec = api_spec.parse(rollout["spec"])
+        except errors.SpecInvalid as refused:
+            return await self._refuse(rollout, written, str(refused))
+        self._watched[key] = _names(spec, key.name)
+        status = self._newest(rollout, written)
+        world = await self._observe(key, rollout, spec, status)
+        decision = machine.next_step(spec, status, world, self._clock(), key.name)
+        await self._carry_out(rollout, written, decision)
+        return decision.check_again_at
+
+    async def release(self, rollout: Object) -> None:
+        """Put all traffic back on the baseline before the rollout goes. The Experiment goes with it."""
+        metadata = rollout["metadata"]
+        self._live.pop(metadata["uid"], None)
+        try:
+            spec = api_spec.parse(rollout["spec"])
+        except errors.SpecInvalid:
+            return  # a spec that was never valid has no Experiment
+        name = steering.experiment_name(spec, metadata["name"])
+        found = await self._cluster.get(EXPERIMENT, metadata["namespace"], name)
+        view = seldon.experiment(found, metadata["uid"], False) if found else None
+        if view is None or view.owner or all(arm == view.default for arm, weight in view.weights if weight):
+            return
+        weights = tuple((arm, 100 if arm == view.default else 0) for arm, _ in view.weights)
+        away = WriteWeights(
+            name, view.uid, view.default, weights, view.fence, view.default, view.weights, view.fence, view.is_annotated
+        )
+        await experiments.write(self._cluster, metadata["namespace"], away)
+        log.info(
+            "%s/%s deleted: all traffic of %s is back on %s",
+            metadata["namespace"],
+            metadata["name"],
+            name,
+            view.default,
+        )
+
+    def watching(self, changed: Key) -> list[Key]:
+        """The rollouts that a change of this Model or Experiment concerns."""
+        return [
+            key for key, names in self._watched.items() if key.namespace == changed.namespace and changed.name in names
+        ]
+
+    def _newest(self, rollout: Object, written: RolloutStatus) -> RolloutStatus:
+        """The status with unwritten looks, unless somebody else wrote meanwhile."""
+        live = self._live.get(rollout["metadata"]["uid"])
+        if live is None or _ours(live.written) != _ours(written):
+            return written
+        return live.status.model_copy(update={"kopf": written.kopf})
+
+    async def _refuse(self, rollout: Object, written: RolloutStatus, sentence: str) -> float:
+        status = standing.invalid(written, sentence, rollout["metadata"]["generation"], self._clock())
+        if status != written:
+            await statuses.write(self._cluster, rollout, status)
+        return self._clock() + standing.RESYNC_SECONDS
+
+    async def _observe(self, key: Key, rollout: Object, spec: RolloutSpec, status: RolloutStatus) -> World:
+        metadata = rollout["metadata"]
+        found = await self._cluster.get(EXPERIMENT, key.namespace, steering.experiment_name(spec, key.name))
+        models = [await self._cluster.get(MODEL, key.namespace, arm.name) for arm in (spec.baseline, spec.candidate)]
+        scrape = views.scrape_seconds(spec, self._settings.scrape_seconds)
+        world = World(
+            experiment=self._experiment(found, metadata["uid"]),
+            models={view.name: view for view in map(seldon.model, filter(None, models))},
+            generation=metadata["generation"],
+            uid=metadata["uid"],
+            scrape_seconds=scrape,
+            default_holder=await self._default_holder(key, spec, found),
+        )
+        return await self._with_metrics(world, key, spec, status)
+
+    def _experiment(self, found: Object | None, uid: str) -> ExperimentView | None:
+        if found is None:
+            return None
+        metadata = found["metadata"]
+        return seldon.experiment(found, uid, self.settling.has_settled(metadata["uid"], metadata.get("generation", 0)))
+
+    async def _default_holder(self, key: Key, spec: RolloutSpec, found: Object | None) -> str:
+        """Only a first write, or one that changes the default, can take it from another Experiment."""
+        if found is not None and found.get("spec", {}).get("default") == spec.baseline.name:
+            return ""
+        listed = await self._cluster.all(EXPERIMENT, key.namespace)
+        return seldon.default_holder(listed, spec.baseline.name, steering.experiment_name(spec, key.name))
+
+    async def _with_metrics(self, world: World, key: Key, spec: RolloutSpec, status: RolloutStatus) -> World:
+        try:
+            connection = await self._connection(key.namespace, spec)
+        except errors.TargetMissing as missing:
+            secret = spec.prometheus.secret_ref.name if spec.prometheus.secret_ref else ""
+            sentence = f"Secret {secret} of spec.prometheus.secretRef does not exist: create it, or correct its name"
+            log.debug("%s", missing)
+            return replace(world, look=NoData("SecretMissing", sentence))
+        history = await self._history(world, key, spec, status, connection)
+        look = await self._look(world, key, spec, status, connection)
+        return replace(world, history=history, look=look)
+
+    async def _connection(self, namespace: str, spec: RolloutSpec) -> Connection:
+        address = spec.prometheus.address or self._settings.prometheus_address
+        if spec.prometheus.secret_ref is None:
+            return Connection(address)
+        secret = await self._cluster.secret(namespace, spec.prometheus.secret_ref.name)
+        return Connection(
+            address, secret.get("token"), secret.get("username"), secret.get("password"), secret.get("ca.crt")
+        )
+
+    async def _history(
+        self, world: World, key: Key, spec: RolloutSpec, status: RolloutStatus, connection: Connection
+    ) -> Histogram | None:
+        if not machine.wants_history(spec, status):
+            return None
+        until = grid.newest_evaluation(self._clock(), seconds(spec.analysis.interval), world.uid, world.scrape_seconds)
+        found = await looks.read_history(
+            self._reader, connection, key.namespace, spec.baseline.name, until, spec.prometheus.matchers
+        )
+        return views.history(found)
+
+    async def _look(
+        self, world: World, key: Key, spec: RolloutSpec, status: RolloutStatus, connection: Connection
+    ) -> LookData | NoData | None:
+        now = self._clock()
+        if not machine.look_is_due(status, now) or status.last_look_at is None:
+            return None
+        tick = grid.tick_at_or_before(now, seconds(spec.analysis.interval), world.uid)
+        block = (status.last_look_at, grid.evaluation_time(tick, world.scrape_seconds))
+        if block[1] <= block[0]:
+            return None
+        ask = views.ask(spec, status.engine, connection, key.namespace, block, world.scrape_seconds)
+        look = views.look(await looks.read_look(self._reader, ask))
+        telemetry.LOOKS.labels("made" if isinstance(look, LookData) else look.reason).inc()
+        telemetry.LOOK_LAG_SECONDS.observe(max(0.0, self._clock() - (status.look_due_at or now)))
+        return look
+
+    async def _carry_out(self, rollout: Object, written: RolloutStatus, decision: Decision) -> None:
+        decided_at = self._clock()
+        uid = rollout["metadata"]["uid"]
+        if statuses.is_worth_writing(decision.status, written):
+            rollout = await statuses.write(self._cluster, rollout, decision.status)
+            written = read_status(rollout)
+        self._live[uid] = Live(decision.status, written)
+        for action in decision.actions:
+            await execute(self._cluster, rollout, action)
+            telemetry.VERDICT_TO_WRITE_SECONDS.observe(self._clock() - decided_at)
+        for notice in decision.notices:
+            await events.emit(self._cluster, rollout, notice, self._clock(), self._reporter)
+
+
+def read_status(rollout: Object) -> RolloutStatus:
+    """The written status; fields of other versions are ignored, and what cannot be read begins anew."""
+    raw: dict[str, Any] = rollout.get("status") or {}
+    try:
+        return RolloutStatus.model_validate(raw, extra="ignore")
+    except ValidationError as broken:
+        log.warning("status of %s cannot be read and begins anew: %s", rollout["metadata"]["name"], broken)
+        return RolloutStatus(kopf=raw.get("kopf"))
+
+
+def _ours(status: RolloutStatus) -> RolloutStatus:
+    return status.model_copy(update={"kopf": None})
+
+
+def _names(spec: RolloutSpec, rollout: str) -> frozenset[str]:
+    arms = [arm.name for arm in (spec.baseline, *spec.candidates)]
+    return frozenset([steering.experiment_name(spec, rollout), *arms])

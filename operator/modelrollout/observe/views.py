@@ -1,0 +1,80 @@
+"""What a look read, in the plan's own records."""
+
+from collections.abc import Mapping
+
+from modelrollout.api.contract import seconds
+from modelrollout.api.spec import RolloutSpec
+from modelrollout.api.status import EngineState
+from modelrollout.judge.histograms import Histogram
+from modelrollout.observe import evidence
+from modelrollout.observe.prometheus import Connection
+from modelrollout.plan import engine, world
+
+
+def ask(
+    spec: RolloutSpec,
+    stored: list[EngineState],
+    connection: Connection,
+    namespace: str,
+    block: tuple[float, float],
+    scrape_seconds: float,
+) -> evidence.LookAsk:
+    """Everything that the guardrails need of the block (since, until)."""
+    names = {"{{model}}": spec.candidate.name, "{{baseline}}": spec.baseline.name}
+    return evidence.LookAsk(
+        connection=connection,
+        namespace=namespace,
+        baseline=spec.baseline.name,
+        candidate=spec.candidate.name,
+        since=block[0],
+        until=block[1],
+        scrape_seconds=scrape_seconds,
+        matchers=spec.prometheus.matchers,
+        errors=any(rail.error_rate is not None for rail in spec.guardrails),
+        edges_ms=engine.edges_wanted(stored),
+        queries={rail.name: _filled(rail.query.promql, names) for rail in spec.guardrails if rail.query is not None},
+    )
+
+
+def look(data: evidence.LookData) -> world.LookData | world.NoData:
+    """The look as the plan sees it: counts of both arms, or why there are none."""
+    if isinstance(data.arms, evidence.NoData):
+        restart = data.until if data.arms.drops_block else None
+        return world.NoData(data.arms.reason.value, data.arms.message, restart)
+    return world.LookData(
+        since=data.since,
+        until=data.until,
+        baseline=_arm(data.arms.baseline),
+        candidate=_arm(data.arms.candidate),
+        values={
+            name: value.message if isinstance(value, evidence.NoData) else value for name, value in data.values.items()
+        },
+    )
+
+
+def history(found: evidence.Histogram | evidence.NoData) -> Histogram | None:
+    """The baseline's past, or None when Prometheus knows none."""
+    if isinstance(found, evidence.NoData) or len(found.edges_ms) < 2:
+        return None
+    return Histogram(found.edges_ms, found.cumulative)
+
+
+def scrape_seconds(spec: RolloutSpec, default: float) -> float:
+    """How often Prometheus scrapes, as the rollout or else the operator says."""
+    return seconds(spec.prometheus.scrape_interval) if spec.prometheus.scrape_interval else default
+
+
+def _arm(counts: evidence.ArmCounts) -> world.ArmCounts:
+    return world.ArmCounts(
+        requests=counts.completed,
+        troubled=counts.troubled,
+        server_errors=counts.server_errors,
+        timed=counts.buckets.get(float("inf"), 0.0),
+        at_or_below=counts.buckets,
+    )
+
+
+def _filled(promql: str, names: Mapping[str, str]) -> str:
+    for placeholder, name in names.items():
+        promql = promql.replace(placeholder, name)
+    return promql

@@ -1,0 +1,73 @@
+"""Is this still the same run of the plan? If not, begin a new one from weight 0."""
+
+from modelrollout.api.reasons import Reason
+from modelrollout.api.spec import RolloutSpec
+from modelrollout.api.status import ArmShare, Artefact, Outcome, RolloutStatus, Traffic
+from modelrollout.plan import hashes
+from modelrollout.plan.draft import Draft
+from modelrollout.plan.world import World
+
+
+def begin(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
+    """The draft of the attempt that this spec and these artefacts ask for."""
+    status = draft.status
+    why = _why_new(status, spec, world)
+    if not why:
+        return _note_policy(_remember_artefacts(draft, spec, world), spec)
+    fresh = RolloutStatus(
+        attempt=status.attempt + 1,
+        revision=hashes.revision(spec),
+        policy_hash=hashes.policy(spec),
+        traffic=Traffic(
+            wanted=weights_for(spec, 0),
+            candidate_weight=status.traffic.candidate_weight,
+            experiment_uid=status.traffic.experiment_uid,
+        ),
+        conditions=status.conditions,
+        history=status.history,
+        kopf=status.kopf,
+    )
+    started = Draft(fresh, draft.now)
+    if status.attempt and status.outcome is None:
+        message = f"{Outcome.SUPERSEDED} attempt {status.attempt}: {why}"
+        started = started.recording(Reason.SUPERSEDED, message, 0)
+    message = f"Attempt {fresh.attempt} begins: {spec.candidate.name} against {spec.baseline.name}"
+    return _remember_artefacts(started.recording(Reason.ATTEMPT_STARTED, message, 0), spec, world)
+
+
+def weights_for(spec: RolloutSpec, candidate_weight: int) -> list[ArmShare]:
+    """The weights of all arms when the candidate has this one; the baseline comes first."""
+    return [
+        ArmShare(name=spec.baseline.name, weight=100 - candidate_weight),
+        ArmShare(name=spec.candidate.name, weight=candidate_weight),
+    ]
+
+
+def _why_new(status: RolloutStatus, spec: RolloutSpec, world: World) -> str:
+    if status.attempt == 0:
+        return "it is the first"
+    if status.revision != hashes.revision(spec):
+        return "the models or the stages of the spec changed"
+    for known in status.artefacts:
+        model = world.models.get(known.name)
+        if model and model.artefact != known.hash:
+            return f"model {known.name} got a new version"
+    return ""
+
+
+def _remember_artefacts(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
+    """Keep what each arm serves; an arm that does not exist now is still the one we knew."""
+    known = {artefact.name: artefact.hash for artefact in draft.status.artefacts}
+    names = [arm.name for arm in (spec.baseline, *spec.candidates)]
+    known |= {name: world.models[name].artefact for name in names if name in world.models}
+    return draft.change(artefacts=[Artefact(name=name, hash=known[name]) for name in names if name in known])
+
+
+def _note_policy(draft: Draft, spec: RolloutSpec) -> Draft:
+    """Guardrails and analysis may change in mid-run: the next look uses them, and the history says so."""
+    wanted = hashes.policy(spec)
+    if draft.status.policy_hash == wanted:
+        return draft
+    message = "Guardrails or analysis changed: the next look uses them; changed guardrails begin their evidence anew"
+    weight = draft.status.traffic.candidate_weight
+    return draft.change(policy_hash=wanted).recording(Reason.POLICY_CHANGED, message, weight)

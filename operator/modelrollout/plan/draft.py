@@ -1,0 +1,67 @@
+"""A decision in the making: handed from room to room, never changed in place."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from modelrollout.api.reasons import Reason
+from modelrollout.api.status import HistoryEntry, RolloutStatus
+from modelrollout.plan.actions import Action, Level, Notice
+
+HISTORY_LENGTH = 20
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Why the rollout stays where it is. `stalled` means: nothing will change without a person."""
+
+    reason: Reason
+    message: str
+    paused: bool = False
+    stalled: bool = False
+
+
+@dataclass(frozen=True)
+class Draft:
+    """Status so far, what shall be done, and why we stay (if we do)."""
+
+    status: RolloutStatus
+    now: float
+    actions: tuple[Action, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    hold: Hold | None = None
+    drift: str = ""
+
+    def change(self, **fields: Any) -> Self:
+        """The same draft with these fields of the status changed."""
+        return replace(self, status=self.status.model_copy(update=fields))
+
+    def staying(self, hold: Hold) -> Self:
+        """The same draft that stays where it is; the first reason to stay wins."""
+        return self if self.hold else replace(self, hold=hold)
+
+    def noticing(self, reason: Reason, message: str, level: Level = Level.NORMAL) -> Self:
+        """The same draft with something to tell."""
+        return replace(self, notices=(*self.notices, Notice(reason.value, message, level)))
+
+    def recording(self, reason: Reason, message: str, weight: int, level: Level = Level.NORMAL) -> Self:
+        """The same draft with a decision told and kept in the history."""
+        entry = HistoryEntry(
+            time=timestamp(self.now), reason=reason, message=message, attempt=self.status.attempt, weight=weight
+        )
+        kept = [entry, *self.status.history][:HISTORY_LENGTH]
+        return self.noticing(reason, message, level).change(history=kept)
+
+    def acting(self, action: Action) -> Self:
+        """The same draft with something to do."""
+        return replace(self, actions=(*self.actions, action))
+
+
+def timestamp(at: float) -> str:
+    """RFC 3339 in UTC, whole seconds."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def unix(text: str) -> float:
+    """Unix seconds of an RFC 3339 time in UTC."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S%z").timestamp()

@@ -1,0 +1,131 @@
+"""Between the object and the judge's memory: rules from the spec, states in and out of the status.
+
+A guardrail's state is kept together with its rule, as it was when its evidence began: a restart goes on with the
+same bucket edges, and a guardrail that was changed begins anew.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+
+from modelrollout.api.contract import fraction, seconds
+from modelrollout.api.spec import Guardrail, Latency, Query, RolloutSpec
+from modelrollout.api.status import EngineState
+from modelrollout.judge import codec, guardrails, rules
+from modelrollout.judge.guardrails import State
+from modelrollout.judge.histograms import Histogram
+from modelrollout.judge.refusals import HistoryTooShort
+from modelrollout.judge.rules import Rule
+from modelrollout.judge.thresholds import Threshold, ThresholdState
+from modelrollout.plan import hashes
+
+
+def open_all(spec: RolloutSpec, history: Histogram | None) -> list[EngineState]:
+    """Every guardrail before its first look. Raises a Refusal of the judge when the history does not suffice."""
+    return [opened(rail, history) for rail in spec.guardrails]
+
+
+def opened(rail: Guardrail, history: Histogram | None) -> EngineState:
+    """The guardrail before its first look."""
+    if rail.query is not None:
+        return pack_threshold(rail, ThresholdState())
+    rule = _rule(rail, history)
+    return pack(rail, rule, guardrails.start(rule))
+
+
+def kept(rail: Guardrail, engine: list[EngineState]) -> EngineState | None:
+    """The stored state of this guardrail, unless the guardrail was changed since."""
+    found = next((state for state in engine if state.name == rail.name), None)
+    return found if found and json.loads(found.rule)["stamp"] == _stamp(rail) else None
+
+
+def reopened(engine: list[EngineState]) -> list[EngineState]:
+    """The engine after a gate: PASS begins anew, FAIL runs on."""
+    return [_changed(state, guardrails.reopen_pass) for state in engine]
+
+
+def released(engine: list[EngineState]) -> list[EngineState]:
+    """The engine at the start of a stage without a gate before it: a Pass that no longer holds is let go."""
+    return [_changed(state, guardrails.release_pass) for state in engine]
+
+
+def wants_history(spec: RolloutSpec, engine: list[EngineState]) -> bool:
+    """True when a latency guardrail has yet to choose its bucket edges."""
+    return any(rail.latency is not None and kept(rail, engine) is None for rail in spec.guardrails)
+
+
+def edges_wanted(engine: list[EngineState]) -> tuple[float, ...]:
+    """The bucket edges (ms) that a look must read."""
+    return tuple(sorted({edge for state in engine if _is_counted(state) for edge in unpack(state)[0].edges_ms}))
+
+
+def pack(rail: Guardrail, rule: Rule, state: State) -> EngineState:
+    """A counted guardrail as the status keeps it."""
+    record = {"stamp": _stamp(rail), "record": rule.to_record()}
+    return EngineState(name=rail.name, rule=_json(record), state=codec.encode(state))
+
+
+def unpack(stored: EngineState) -> tuple[Rule, State]:
+    """A counted guardrail as the judge knows it."""
+    rule = rules.from_record(json.loads(stored.rule)["record"])
+    return rule, codec.decode(stored.state, rule)
+
+
+def threshold(rail: Guardrail, query: Query) -> Threshold:
+    """The rule of a free query: how far beyond its limits it is (below 0: within) must not stay above 0."""
+    return Threshold(rail.name, 0.0, seconds(query.for_))
+
+
+def excess(query: Query, value: float) -> float:
+    """How far the value is beyond its nearer limit; below 0 within the limits."""
+    above = value - float(query.max) if query.max is not None else float("-inf")
+    below = float(query.min) - value if query.min is not None else float("-inf")
+    return max(above, below)
+
+
+def pack_threshold(rail: Guardrail, state: ThresholdState) -> EngineState:
+    """A free query as the status keeps it."""
+    return EngineState(name=rail.name, rule=_json({"stamp": _stamp(rail)}), state=_json(asdict(state)))
+
+
+def unpack_threshold(stored: EngineState) -> ThresholdState:
+    """A free query as the judge knows it."""
+    return ThresholdState(**json.loads(stored.state))
+
+
+def _rule(rail: Guardrail, history: Histogram | None) -> Rule:
+    if rail.latency is not None:
+        return _latency_rule(rail.name, rail.latency, history)
+    assert rail.error_rate is not None
+    if rail.error_rate.max is not None:
+        return rules.error_limit(rail.name, fraction(rail.error_rate.max))
+    return rules.error_ratio(rail.name, float(rail.error_rate.max_ratio or 1.5), fraction(rail.error_rate.floor))
+
+
+def _latency_rule(name: str, latency: Latency, history: Histogram | None) -> Rule:
+    if history is None:
+        raise HistoryTooShort("the baseline's latency histogram is not known yet: wait for its first requests")
+    quantile = float(latency.quantile)
+    if latency.max is not None:
+        return rules.latency_limit(name, quantile, seconds(latency.max) * 1000, history.finite_edges_ms)
+    increase = fraction(latency.max_increase or "20%")
+    return rules.latency_increase(name, quantile, increase, seconds(latency.floor) * 1000, history)
+
+
+def _changed(stored: EngineState, change: Callable[[Rule, State], State]) -> EngineState:
+    if not _is_counted(stored):
+        return stored
+    rule, state = unpack(stored)
+    return stored.model_copy(update={"state": codec.encode(change(rule, state))})
+
+
+def _is_counted(stored: EngineState) -> bool:
+    return "record" in json.loads(stored.rule)
+
+
+def _stamp(rail: Guardrail) -> str:
+    return hashes.of(rail.model_dump(mode="json", exclude={"action", "critical"}))
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))

@@ -1,0 +1,139 @@
+"""What one look adds to the evidence, and what the evidence then says of every guardrail."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import ceil
+
+from modelrollout.api.contract import fraction, seconds
+from modelrollout.api.spec import ErrorsOf, Guardrail, GuardrailAction, RolloutSpec
+from modelrollout.api.status import EngineState, GuardrailStatus, RolloutStatus, StageStatus, Verdict
+from modelrollout.judge import guardrails, restarts, thresholds, verdicts
+from modelrollout.judge.evidence import Counts, counts
+from modelrollout.judge.histograms import Histogram
+from modelrollout.judge.refusals import CountsRefused, Refusal
+from modelrollout.judge.rules import Rule
+from modelrollout.plan import engine, wording
+from modelrollout.plan.world import ArmCounts, LookData
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What one look made of the guardrails; `gaps` are those that it told nothing of, with the sentence why."""
+
+    engine: list[EngineState]
+    guardrails: list[GuardrailStatus]
+    verdict: Verdict
+    gaps: Mapping[str, str]
+
+
+def judge(spec: RolloutSpec, status: RolloutStatus, look: LookData, history: Histogram | None) -> Judged:
+    """The evidence after this look, and what it says. Guardrails without data keep their evidence as it was."""
+    states, gaps = dict[str, EngineState](), dict(look.gaps)
+    for rail in spec.guardrails:
+        try:
+            states[rail.name] = engine.kept(rail, status.engine) or engine.opened(rail, history)
+            if rail.name not in gaps:
+                states[rail.name] = _advanced(rail, states[rail.name], spec, status.stage, look)
+        except Refusal as refusal:
+            gaps[rail.name] = str(refusal)
+    read = _read(spec, states, gaps)
+    return Judged(list(states.values()), read, _together(spec, read), gaps)
+
+
+def failed(spec: RolloutSpec, status: RolloutStatus, action: GuardrailAction) -> str:
+    """The sentence of the first guardrail that failed and asks for this action; empty when there is none."""
+    asking = {rail.name for rail in spec.guardrails if rail.action is action}
+    said = [one for one in status.guardrails if one.name in asking and one.verdict is Verdict.FAIL]
+    return said[0].message if said else ""
+
+
+def _advanced(
+    rail: Guardrail, stored: EngineState, spec: RolloutSpec, stage: StageStatus | None, look: LookData
+) -> EngineState:
+    if rail.query is not None:
+        return _advanced_query(rail, stored, look)
+    rule, state = engine.unpack(stored)
+    schedule = restarts.Schedule(_planned_looks(spec), len(spec.stages))
+    begins = stage.index + 1 if stage and stage.looks == 0 else 0
+    gamma_fail = schedule.gamma(state.looks + 1, begins)
+    gamma_pass = schedule.gamma(state.looks_since_gate + 1, begins)
+    block = _errors(rail, look) if rail.error_rate is not None else _exceedances(rule, look)
+    return engine.pack(rail, rule, guardrails.advance(rule, state, block, gamma_fail, gamma_pass))
+
+
+def _advanced_query(rail: Guardrail, stored: EngineState, look: LookData) -> EngineState:
+    assert rail.query is not None
+    value = look.values.get(rail.name, "it was not asked")
+    if isinstance(value, str):
+        raise CountsRefused(value)
+    rule, state = engine.threshold(rail, rail.query), engine.unpack_threshold(stored)
+    beyond = engine.excess(rail.query, value)
+    return engine.pack_threshold(rail, thresholds.advance(rule, state, beyond, look.until - look.since))
+
+
+def _errors(rail: Guardrail, look: LookData) -> Counts:
+    answers_only = rail.error_rate is not None and rail.error_rate.of is ErrorsOf.ANSWERS
+    wrong = [arm.server_errors if answers_only else arm.troubled for arm in (look.candidate, look.baseline)]
+    return counts(look.candidate.requests, wrong[0], look.baseline.requests, wrong[1])
+
+
+def _exceedances(rule: Rule, look: LookData) -> Counts:
+    slower = [_slower(arm, rule.edges_ms) for arm in (look.candidate, look.baseline)]
+    return counts([look.candidate.timed], slower[0], [look.baseline.timed], slower[1])
+
+
+def _slower(arm: ArmCounts, edges_ms: tuple[float, ...]) -> list[float]:
+    """Requests beyond each edge. An arm without requests has no buckets yet, and nothing beyond them."""
+    if arm.timed == 0:
+        return [0.0] * len(edges_ms)
+    gone = [edge for edge in edges_ms if edge not in arm.at_or_below]
+    if gone:
+        raise CountsRefused(f"bucket edge {gone[0]:g} ms is no longer exported: put it back, or start a new attempt")
+    return [max(0.0, arm.timed - arm.at_or_below[edge]) for edge in edges_ms]
+
+
+def _planned_looks(spec: RolloutSpec) -> int:
+    planned = sum(seconds(stage.max_duration) for stage in spec.stages)
+    return max(1, ceil(planned / seconds(spec.analysis.interval)))
+
+
+def _read(spec: RolloutSpec, states: Mapping[str, EngineState], gaps: Mapping[str, str]) -> list[GuardrailStatus]:
+    findings = _findings(spec, states)
+    return [
+        _status(rail, states.get(rail.name), findings.get(rail.name), gaps.get(rail.name)) for rail in spec.guardrails
+    ]
+
+
+def _status(
+    rail: Guardrail, stored: EngineState | None, finding: verdicts.Finding | None, gap: str | None
+) -> GuardrailStatus:
+    if rail.query is not None and stored is not None:
+        said = wording.of_query(rail, rail.query, engine.threshold(rail, rail.query), engine.unpack_threshold(stored))
+    elif finding is not None and stored is not None:
+        said = wording.of_counts(rail, finding, engine.unpack(stored)[0])
+    else:
+        said = GuardrailStatus(name=rail.name, limit=wording.limit(rail))
+    return said if gap is None or said.verdict is Verdict.FAIL else wording.without_data(said, gap)
+
+
+def _findings(spec: RolloutSpec, states: Mapping[str, EngineState]) -> dict[str, verdicts.Finding]:
+    """Guardrails that may roll back share alpha; any other is judged by itself at the whole alpha."""
+    counted = [rail for rail in spec.guardrails if rail.query is None and rail.name in states]
+    armed = [rail for rail in counted if rail.action is GuardrailAction.ROLLBACK]
+    shares = verdicts.equal_weights([rail.name for rail in armed], [rail.name for rail in armed if rail.critical])
+    judged = [
+        verdicts.Judged(rail.name, guardrails.read(*engine.unpack(states[rail.name])), shares.get(rail.name, 0.0))
+        for rail in counted
+    ]
+    alpha = fraction(spec.analysis.alpha)
+    return {finding.name: finding for finding in verdicts.decide(judged, alpha, alpha).findings}
+
+
+def _together(spec: RolloutSpec, read: list[GuardrailStatus]) -> Verdict:
+    """One verdict of all guardrails that may decide. Fail wins, then missing data, then doubt."""
+    deciding = {rail.name for rail in spec.guardrails if rail.action is not GuardrailAction.REPORT}
+    said = {one.verdict for one in read if one.name in deciding}
+    for verdict in (Verdict.FAIL, Verdict.NO_DATA, Verdict.INCONCLUSIVE):
+        if verdict in said:
+            return verdict
+    return Verdict.PASS

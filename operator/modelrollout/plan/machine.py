@@ -1,0 +1,33 @@
+"""The one door of the plan: from everything that was seen to one decision."""
+
+from modelrollout.api.spec import RolloutSpec
+from modelrollout.api.status import RolloutStatus
+from modelrollout.plan import attempts, engine, looks, stages, standing, steering
+from modelrollout.plan.actions import Decision
+from modelrollout.plan.draft import Draft
+from modelrollout.plan.world import World
+
+
+def next_step(spec: RolloutSpec, status: RolloutStatus, world: World, now: float, rollout: str) -> Decision:
+    """What to do now, and why.
+
+    `now` is Unix seconds, `rollout` the name of the object. Nothing is changed: the same arguments give the same
+    decision, and the decision's own status leads to itself as long as the world stays the same.
+    """
+    draft = attempts.begin(Draft(status, now), spec, world)
+    draft = steering.permit(draft, spec, world, rollout)
+    draft = looks.count(draft, spec, world)
+    draft = stages.move(draft, spec, world)
+    draft = steering.steer(draft, spec, world, rollout)
+    return standing.describe(draft, spec, world)
+
+
+def look_is_due(status: RolloutStatus, now: float) -> bool:
+    """True when there is a stage to judge and its next look has come."""
+    running = status.stage is not None and status.outcome is None
+    return running and (status.look_due_at is None or now >= status.look_due_at)
+
+
+def wants_history(spec: RolloutSpec, status: RolloutStatus) -> bool:
+    """True when the baseline's latency histogram must be read before this decision."""
+    return status.outcome is None and engine.wants_history(spec, status.engine)

@@ -1,0 +1,187 @@
+"""Say where the rollout stands: phase, message and conditions, in stable sentences, and when to look again."""
+
+from dataclasses import dataclass
+
+from modelrollout.api.reasons import MEANING, ConditionType, Reason
+from modelrollout.api.spec import GuardrailAction, RolloutSpec
+from modelrollout.api.status import Condition, Outcome, Phase, RolloutStatus
+from modelrollout.plan import evidence
+from modelrollout.plan.actions import Decision
+from modelrollout.plan.draft import Draft, timestamp
+from modelrollout.plan.world import NoData, World
+
+APPLY_POLL_SECONDS = 1.0
+WAIT_POLL_SECONDS = 5.0
+RESYNC_SECONDS = 300.0  # a watch that missed a deletion is repaired by then
+
+
+@dataclass(frozen=True)
+class Said:
+    """One condition before it knows since when."""
+
+    type: ConditionType
+    status: bool | None
+    reason: Reason
+    message: str = ""
+
+
+def describe(draft: Draft, spec: RolloutSpec, world: World) -> Decision:
+    """The finished decision."""
+    status = draft.status
+    phase, reason, message = _phase(draft, spec)
+    said = [
+        *_kstatus(phase, reason, message),
+        Said(ConditionType.SPEC_VALID, True, Reason.VALID),
+        _models(spec, world),
+        _traffic(status, world),
+        *_metrics(draft, world),
+        _guardrails(spec, status),
+        _paused(draft),
+    ]
+    stage = status.stage
+    described = draft.change(
+        observed_generation=world.generation,
+        phase=phase,
+        message=message,
+        stage_summary=f"{stage.index + 1}/{len(spec.stages)}" if stage else f"0/{len(spec.stages)}",
+        next_look_at=None if status.look_due_at is None else timestamp(status.look_due_at),
+        conditions=merged(status.conditions, said, world.generation, draft.now),
+    )
+    return Decision(described.status, draft.actions, draft.notices, _check_again_at(draft, phase))
+
+
+def invalid(status: RolloutStatus, message: str, generation: int, now: float) -> RolloutStatus:
+    """The status of a rollout whose spec cannot be followed: the weights stay as they are."""
+    said = [
+        Said(ConditionType.READY, False, Reason.SPEC_INVALID, message),
+        Said(ConditionType.RECONCILING, False, Reason.SPEC_INVALID, message),
+        Said(ConditionType.STALLED, True, Reason.SPEC_INVALID, message),
+        Said(ConditionType.SPEC_VALID, False, Reason.SPEC_INVALID, message),
+    ]
+    update = {
+        "observed_generation": generation,
+        "phase": Phase.DEGRADED,
+        "message": message,
+        "conditions": merged(status.conditions, said, generation, now),
+    }
+    return status.model_copy(update=update)
+
+
+def merged(old: list[Condition], said: list[Said], generation: int, now: float) -> list[Condition]:
+    """Conditions in their order; a transition time moves only when the status does."""
+    before = {condition.type: condition for condition in old}
+    fresh = {one.type.value: _condition(one, before.get(one.type), generation, now) for one in said}
+    merged_types = {**before, **fresh}
+    order = [kind.value for kind in ConditionType if kind.value in merged_types]
+    return [merged_types[kind] for kind in order]
+
+
+def _condition(said: Said, before: Condition | None, generation: int, now: float) -> Condition:
+    status = {True: "True", False: "False", None: "Unknown"}[said.status]
+    moved = before is None or before.status != status
+    return Condition(
+        type=said.type,
+        status=status,
+        reason=said.reason,
+        message=said.message or MEANING[said.reason],
+        last_transition_time=timestamp(now) if moved or before is None else before.last_transition_time,
+        observed_generation=generation,
+    )
+
+
+def _phase(draft: Draft, spec: RolloutSpec) -> tuple[Phase, Reason, str]:
+    status, hold = draft.status, draft.hold
+    newest = status.history[0].message if status.history else ""
+    if hold and hold.stalled:
+        return Phase.DEGRADED, hold.reason, hold.message
+    if status.outcome is Outcome.ROLLED_BACK:
+        done = status.traffic.applied_at is not None
+        return (
+            (Phase.DEGRADED, Reason.ROLLED_BACK, newest) if done else (Phase.ROLLING_BACK, Reason.ROLLING_BACK, newest)
+        )
+    if status.outcome is Outcome.PROMOTED:
+        return Phase.HEALTHY, Reason.PROMOTED, newest
+    if hold and hold.paused:
+        return Phase.PAUSED, hold.reason, hold.message
+    reason, message = (hold.reason, hold.message) if hold else (Reason.PROGRESSING, newest)
+    if status.stage is None:
+        return Phase.PENDING, reason, message
+    baking = spec.stages[status.stage.index].weight == 100
+    return (Phase.PROMOTING if baking else Phase.PROGRESSING), reason, message
+
+
+def _kstatus(phase: Phase, reason: Reason, message: str) -> list[Said]:
+    """Ready only when promoted. Stalled when nothing will change without a person; Helm and Flux stop waiting then."""
+    ready = phase is Phase.HEALTHY
+    stalled = phase is Phase.DEGRADED
+    return [
+        Said(ConditionType.READY, ready, reason, message),
+        Said(
+            ConditionType.RECONCILING, not (ready or stalled), Reason.NOTHING_TO_DO if ready or stalled else reason, ""
+        ),
+        Said(ConditionType.STALLED, stalled, reason if stalled else Reason.NOT_STALLED, message if stalled else ""),
+    ]
+
+
+def _models(spec: RolloutSpec, world: World) -> Said:
+    for name in (spec.baseline.name, spec.candidate.name):
+        if name not in world.models:
+            sentence = f"Model {name} does not exist: create it, or correct its name"
+            return Said(ConditionType.CANDIDATES_READY, False, Reason.MODEL_MISSING, sentence)
+        if not world.models[name].is_ready:
+            sentence = f"Model {name} is not ready: {world.models[name].reason}"
+            return Said(ConditionType.CANDIDATES_READY, False, Reason.MODEL_NOT_READY, sentence)
+    return Said(ConditionType.CANDIDATES_READY, True, Reason.ALL_READY)
+
+
+def _traffic(status: RolloutStatus, world: World) -> Said:
+    traffic = status.traffic
+    if traffic.applied_at is None and world.experiment and world.experiment.refusal:
+        sentence = f"Seldon refused the Experiment: {world.experiment.refusal}"
+        return Said(ConditionType.TRAFFIC_SYNCED, False, Reason.EXPERIMENT_REFUSED, sentence)
+    if traffic.mismatch:
+        sentence = "Clients' traffic contradicts the written weights: check that Seldon's scheduler reaches Envoy"
+        return Said(ConditionType.TRAFFIC_SYNCED, False, Reason.SPLIT_NOT_AS_WRITTEN, sentence)
+    if traffic.applied_at is None:
+        return Said(ConditionType.TRAFFIC_SYNCED, False, Reason.NOT_APPLIED)
+    return Said(ConditionType.TRAFFIC_SYNCED, True, Reason.AS_WRITTEN)
+
+
+def _metrics(draft: Draft, world: World) -> list[Said]:
+    """Only a look can say something new; until then the old word stands."""
+    known = any(condition.type == ConditionType.METRICS_AVAILABLE for condition in draft.status.conditions)
+    if isinstance(world.look, NoData):
+        return [Said(ConditionType.METRICS_AVAILABLE, False, Reason.NO_DATA, world.look.message)]
+    if world.look is not None:
+        gaps = [one.message for one in draft.status.guardrails if one.verdict == "NoData"]
+        if gaps:
+            return [Said(ConditionType.METRICS_AVAILABLE, False, Reason.NO_DATA, gaps[0])]
+        return [Said(ConditionType.METRICS_AVAILABLE, True, Reason.AVAILABLE)]
+    return [] if known else [Said(ConditionType.METRICS_AVAILABLE, None, Reason.NOT_LOOKED_YET)]
+
+
+def _guardrails(spec: RolloutSpec, status: RolloutStatus) -> Said:
+    for action in GuardrailAction:
+        sentence = evidence.failed(spec, status, action)
+        if sentence:
+            return Said(ConditionType.GUARDRAILS_PASSING, False, Reason.GUARDRAIL_FAILED, sentence)
+    return Said(ConditionType.GUARDRAILS_PASSING, True, Reason.NONE_FAILED)
+
+
+def _paused(draft: Draft) -> Said:
+    hold = draft.hold
+    if hold and hold.paused:
+        return Said(ConditionType.PAUSED, True, hold.reason, hold.message)
+    return Said(ConditionType.PAUSED, False, Reason.NOT_PAUSED)
+
+
+def _check_again_at(draft: Draft, phase: Phase) -> float:
+    status, now = draft.status, draft.now
+    waits = [now + RESYNC_SECONDS]
+    if status.traffic.applied_at is None and (status.traffic.written_at is not None or draft.actions):
+        waits.append(now + APPLY_POLL_SECONDS)
+    if status.look_due_at is not None:
+        waits.append(max(status.look_due_at, now))
+    if phase is Phase.PENDING:
+        waits.append(now + WAIT_POLL_SECONDS)
+    return min(waits)

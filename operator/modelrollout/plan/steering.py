@@ -1,0 +1,115 @@
+"""Which weights must be written, and are they in force? Everything that Seldon would refuse is caught here."""
+
+from modelrollout.api.reasons import Reason
+from modelrollout.api.spec import RolloutSpec
+from modelrollout.api.status import ArmShare, Traffic
+from modelrollout.plan.actions import CreateExperiment, Level, WriteWeights
+from modelrollout.plan.draft import Draft, Hold
+from modelrollout.plan.world import ExperimentView, Weights, World
+
+APPLY_DEADLINE_SECONDS = 10.0  # Seldon takes 60 ms; around a restart of its scheduler it writes no status at all
+NUDGED_SCALE = 10  # the same split in other numbers makes Seldon act again
+
+
+def experiment_name(spec: RolloutSpec, rollout: str) -> str:
+    """Name of the Experiment that this rollout moves."""
+    return spec.experiment.name or rollout
+
+
+def permit(draft: Draft, spec: RolloutSpec, world: World, rollout: str) -> Draft:
+    """The draft, stalled when the Experiment is not ours to write or Seldon would refuse what we would write."""
+    name, experiment = experiment_name(spec, rollout), world.experiment
+    if experiment and experiment.owner:
+        sentence = f"Experiment {name} belongs to {experiment.owner}: choose another spec.experiment.name, or delete it"
+        return draft.staying(Hold(Reason.EXPERIMENT_NOT_OWNED, sentence, stalled=True))
+    takes_default = experiment is None or experiment.default != spec.baseline.name
+    if world.default_holder and takes_default:
+        sentence = (
+            f"Model {spec.baseline.name} is already the default of Experiment {world.default_holder}: "
+            "a model can be that of one Experiment only, so delete that Experiment or choose another baseline"
+        )
+        return draft.staying(Hold(Reason.BASELINE_TAKEN, sentence, stalled=True))
+    return draft
+
+
+def steer(draft: Draft, spec: RolloutSpec, world: World, rollout: str) -> Draft:
+    """The draft with the write that brings the Experiment to the wanted weights, if one is needed."""
+    if draft.hold and draft.hold.stalled:
+        return draft
+    name, experiment = experiment_name(spec, rollout), world.experiment
+    target = _target(draft, spec, world)
+    fence = f"{world.uid}/{draft.status.attempt}"
+    if experiment is None:
+        if not _all_ready(spec, world):
+            return draft
+        return _written(draft, draft.acting(CreateExperiment(name, spec.baseline.name, target, fence)))
+    if (experiment.weights, experiment.default) == (target, spec.baseline.name):
+        return _confirmed(draft, experiment)
+    write = WriteWeights(
+        name=name,
+        uid=experiment.uid,
+        default=spec.baseline.name,
+        weights=target,
+        fence=fence,
+        read_default=experiment.default,
+        read_weights=experiment.weights,
+        read_fence=experiment.fence,
+        is_annotated=experiment.is_annotated,
+    )
+    return _written(draft, _reporting_drift(draft, name, experiment, target).acting(write))
+
+
+def scaled(traffic: Traffic) -> Weights:
+    """The wanted weights in the numbers that are written."""
+    return tuple((share.name, share.weight * traffic.scale) for share in traffic.wanted)
+
+
+def _target(draft: Draft, spec: RolloutSpec, world: World) -> Weights:
+    """The wanted weights; while a new candidate is not ready, the arms stay and the baseline gets everything."""
+    wanted, experiment = scaled(draft.status.traffic), world.experiment
+    arms = [name for name, _ in experiment.weights] if experiment else []
+    new_arms = arms != [name for name, _ in wanted]
+    if experiment and new_arms and spec.baseline.name in arms and not _all_ready(spec, world):
+        return tuple((name, 100 if name == spec.baseline.name else 0) for name in arms)
+    return wanted
+
+
+def _all_ready(spec: RolloutSpec, world: World) -> bool:
+    models = [world.models.get(arm.name) for arm in (spec.baseline, *spec.candidates)]
+    return all(model is not None and model.is_ready for model in models)
+
+
+def _written(before: Draft, draft: Draft) -> Draft:
+    update: dict[str, object] = {"written_at": before.now, "applied_at": None, "seen": []}
+    return draft.change(traffic=draft.status.traffic.model_copy(update=update))
+
+
+def _reporting_drift(draft: Draft, name: str, experiment: ExperimentView, target: Weights) -> Draft:
+    """Only weights that were in force can drift; before that, the write of this decision is still to come."""
+    if draft.status.traffic.applied_at is None:
+        return draft
+    message = (
+        f"{experiment.writer or 'Somebody'} changed Experiment {name} to {_text(experiment.weights)}: "
+        f"put right to {_text(target)}"
+    )
+    return draft.noticing(Reason.WEIGHTS_CHANGED, message, Level.WARNING)
+
+
+def _confirmed(draft: Draft, experiment: ExperimentView) -> Draft:
+    """The weights are on the Experiment; in force when Seldon was seen to take them, or a deadline passed."""
+    traffic = draft.status.traffic
+    changes: dict[str, object] = {"experiment_uid": experiment.uid}
+    waited = traffic.written_at is None or draft.now - traffic.written_at >= APPLY_DEADLINE_SECONDS
+    off = _candidate_weight(traffic.wanted) == 0
+    taken = experiment.is_ready and (experiment.settled or waited)
+    if traffic.applied_at is None and (taken or (off and waited)):
+        changes |= {"applied_at": draft.now, "candidate_weight": _candidate_weight(traffic.wanted), "seen": []}
+    return draft.change(traffic=traffic.model_copy(update=changes))
+
+
+def _candidate_weight(wanted: list[ArmShare]) -> int:
+    return sum(share.weight for share in wanted[1:])
+
+
+def _text(weights: Weights) -> str:
+    return ", ".join(f"{name} {weight}" for name, weight in weights)
