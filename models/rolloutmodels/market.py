@@ -40,6 +40,7 @@ class Law:
     `pairs` holds, per product, (factor, lag, factor, lag, sign); `lines` per linear term (factor, lag, sign).
     """
 
+    seed: int
     pairs: tuple[tuple[int, int, int, int, int], ...]
     lines: tuple[tuple[int, int, int], ...]
     pair_weight: float = 0.20
@@ -68,6 +69,7 @@ def law(seed: int = 2026, pairs: int = 40, lines: int = 4) -> Law:
     """The market's law drawn from a seed: which factors act together, at which lags, in which direction."""
     rng = np.random.default_rng(seed)
     return Law(
+        seed=seed,
         pairs=tuple((*_term(rng), *_term(rng), _sign(rng)) for _ in range(pairs)),
         lines=tuple((*_term(rng), _sign(rng)) for _ in range(lines)),
     )

@@ -16,6 +16,7 @@ from mlserver.utils import get_model_uri
 from rolloutmodels import market, runtime
 
 ARTEFACTS = Path(__file__).parents[1] / "artefacts"
+README = ARTEFACTS.parent / "README.md"
 MODELS = sorted(folder.name for folder in ARTEFACTS.iterdir())
 FRESH = market.sample(market.law(), seed=4_242, samples=8_192)
 
@@ -79,6 +80,15 @@ def test_the_market_is_still_the_one_of_the_card(card: dict[str, Any]) -> None:
     again = market.sample(market.law(), test["seed"], test["samples"])
 
     assert round(again.bayes_accuracy, 4) == card["test"]["bayes_accuracy"]
+
+
+def test_the_readme_repeats_the_card_truly(card: dict[str, Any]) -> None:
+    (row,) = [line for line in README.read_text().splitlines() if line.startswith(f"| {card['model']} |")]
+
+    score = card["test"]
+    assert f"{100 * score['accuracy']:.2f} % (s.e. {100 * score['standard_error']:.2f})" in row
+    assert f"{card['network']['parameters']:,}" in row
+    assert f"{100 * score['bayes_accuracy']:.2f} %" in README.read_text()
 
 
 def test_the_folder_can_be_copied_anywhere_under_another_name(folder: Path, tmp_path: Path) -> None:
