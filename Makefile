@@ -1,0 +1,67 @@
+# Two commands set everything up: `make demo` and `make test`. Both install what they need into this checkout
+# (.venv and .cache), need no root, and may run twice or beside another checkout.
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.12 || command -v python3.11 || echo python3)
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test unit check bench crd stack models lock clean
+
+help: ## Show the commands
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+demo: .venv/ready ## Promote a good model and roll back two bad ones, on real parts, in about four minutes
+	@$(BIN)/python -m e2e.demo
+
+test: .venv/ready ## Everything that needs no Docker, the stories on the local stack included
+	@$(BIN)/python -m e2e.stack tools
+	$(BIN)/pytest
+
+unit: .venv/ready ## Only what needs no stack: seconds
+	$(BIN)/pytest -q -m "not stack" operator/tests models/tests
+
+check: .venv/ready ## Format, lint, types, layers, generated files
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m modelrollout crd | diff -u crds/modelrollouts.yaml - || { echo "crds/ is stale: run make crd"; exit 1; }
+
+bench: .venv/ready ## Print the figures: queries, writes, CPU, memory, lags
+	@$(BIN)/python -m e2e.stack tools
+	@$(BIN)/python -m e2e.bench
+
+crd: .venv/ready ## Generate crds/ from the models in modelrollout.api
+	$(BIN)/python -m modelrollout crd > crds/modelrollouts.yaml
+
+stack: .venv/ready ## Start the local stack for your own experiments (python -m e2e.stack down ends it)
+	@$(BIN)/python -m e2e.stack up
+
+models: .venv-train/ready ## Train the models again (installs torch, about 3 GB on Linux)
+	.venv-train/bin/python -m rolloutmodels.train
+
+lock: .venv/ready ## Pin the newest versions that pyproject.toml allows
+	$(BIN)/pip install -q uv
+	for extra in dev train; do $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --no-annotate pyproject.toml --extra $$extra -o requirements/$$extra.txt; done
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --no-annotate pyproject.toml -o requirements/operator.txt
+
+clean: ## Remove what the commands installed and built
+	rm -rf .venv .venv-train .cache
+
+.venv/ready: requirements/dev.txt pyproject.toml
+	@echo "Installing the Python packages into .venv (about a minute, once)"
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' || \
+	  { echo "Python 3.11 or 3.12 is needed, and $(PYTHON) is another: make PYTHON=/path/to/python3.11 ..."; exit 1; }
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+.venv-train/ready: requirements/train.txt pyproject.toml
+	@echo "Installing torch into .venv-train (about 3 GB, once)"
+	@$(PYTHON) -m venv .venv-train
+	@.venv-train/bin/pip install -q --disable-pip-version-check --require-hashes -r requirements/train.txt
+	@.venv-train/bin/pip install -q --disable-pip-version-check --no-deps -e .
+	@touch $@
