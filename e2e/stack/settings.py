@@ -1,0 +1,86 @@
+"""What may be chosen about a stack."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from e2e.stack import paths
+from e2e.stack.errors import MissingError
+
+CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager")
+SELDON = ("mlserver", "minimesh", "envoy")
+PARTS = (*CONTROL_PLANE, *SELDON, "prometheus")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One stack. The defaults are what `python -m e2e.stack up` starts."""
+
+    directory: Path = field(default_factory=lambda: paths.CACHE / "stack" / "default")
+    """Its own: data, configuration and logs. Emptied when the stack starts."""
+    namespace: str = "models"
+    without: frozenset[str] = frozenset()
+    """Parts to leave out."""
+    kubeconfig: Path | None = None
+    """Use that cluster, with its admin's rights, in place of a control plane of our own."""
+    kind: bool = False
+    """Make a kind cluster in place of a control plane of our own; needs Docker."""
+    seldon_is_external: bool = False
+    """The cluster runs the real Seldon: no minimesh, Envoy or MLServer here, and the two addresses below are needed."""
+    data_plane_url: str = ""
+    envoy_stats_url: str = ""
+    ready_within_seconds: float = 90
+
+    @property
+    def name(self) -> str:
+        """The stack's name, as a kind cluster may be called."""
+        return re.sub(r"[^a-z0-9-]+", "-", self.directory.name.lower()).strip("-") or "stack"
+
+    @property
+    def has_own_control_plane(self) -> bool:
+        return self.kubeconfig is None and not self.kind
+
+    def parts(self) -> tuple[str, ...]:
+        """The parts to start, in the order in which people read them."""
+        left_out = set(self.without)
+        if not self.has_own_control_plane:
+            left_out.update(CONTROL_PLANE)
+        if self.seldon_is_external:
+            left_out.update(SELDON)
+        return tuple(part for part in PARTS if part not in left_out)
+
+    def check(self) -> None:
+        """Raises `MissingError` with one sentence when the settings contradict each other."""
+        for problem in self._problems():
+            raise MissingError(problem)
+
+    def _problems(self) -> list[str]:
+        addresses = (self.data_plane_url, self.envoy_stats_url)
+        unknown = sorted(self.without - set(PARTS))
+        found = [
+            (bool(unknown), f"--without names {', '.join(unknown)}; the parts are {', '.join(PARTS)}."),
+            (
+                self.kubeconfig is not None and self.kind,
+                "--kubeconfig and --cluster=kind both choose the cluster; give one.",
+            ),
+            (
+                self.kubeconfig is not None and not self.kubeconfig.exists(),
+                f"--kubeconfig is {self.kubeconfig}, which does not exist.",
+            ),
+            (
+                self.seldon_is_external and not all(addresses),
+                "--seldon=external needs --data-plane-url (where clients call Seldon's Envoy) and "
+                "--envoy-stats-url (its /stats/prometheus).",
+            ),
+            (
+                self.seldon_is_external and self.has_own_control_plane,
+                "--seldon=external needs the cluster where Seldon runs: give --kubeconfig.",
+            ),
+            (
+                not self.seldon_is_external and any(addresses),
+                "--data-plane-url and --envoy-stats-url belong to --seldon=external; without it the stack has its own.",
+            ),
+        ]
+        return [problem for is_so, problem in found if is_so]
