@@ -187,20 +187,16 @@ ANSWERS: dict[str, tuple[Answer, type[errors.MetricsError], str]] = {
         "Prometheus at {} redirects without end: check the address.",
     ),
     "fewer bytes than promised": (
-        lambda request: says(200, "application/json", "{", **{"Content-Length": "100"})(request) or _hang_up(request),
+        says(200, "application/json", "{", **{"Content-Length": "100"}),
         errors.MetricsMalformed,
         "Prometheus at {} began an answer that does not end or cannot be read.",
     ),
     "nothing but a closed door": (
-        lambda request: _hang_up(request),
+        lambda request: request.connection.shutdown(socket.SHUT_RDWR),
         errors.MetricsUnavailable,
         "Prometheus at {} closed the connection without an answer.",
     ),
 }
-
-
-def _hang_up(request: BaseHTTPRequestHandler) -> None:
-    request.connection.shutdown(socket.SHUT_RDWR)
 
 
 @pytest.mark.parametrize("case", ANSWERS)

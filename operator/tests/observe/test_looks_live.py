@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 
 import pytest
 from modelrollout.observe.batching import Reader
@@ -95,6 +96,6 @@ def count(exporter: Exporter, requests: int) -> None:
         cluster.completed += requests
 
 
-def settle(prometheus: Prometheus, exporters: object) -> None:
-    for exporter in list(exporters):  # type: ignore[call-overload]
-        eventually(lambda exporter=exporter: prometheus.holds(exporter), "Prometheus holds what the exporter shows")
+def settle(prometheus: Prometheus, exporters: Iterable[Exporter]) -> None:
+    for exporter in exporters:
+        eventually(partial(prometheus.holds, exporter), "Prometheus holds what the exporter shows")

@@ -19,6 +19,7 @@ from modelrollout.observe.prometheus import Connection, PrometheusClient
 from modelrollout.observe.queries import Scope, Template
 from modelrollout.observe.sources import ENVOY
 from prometheus_bench import EDGES_MS, Cluster, Prometheus, Series, past, running_prometheus
+from prometheus_client import Counter
 
 pytestmark = pytest.mark.stack
 
@@ -102,20 +103,20 @@ async def test_adjacent_blocks_add_up(reader: Reader, ask: LookAsk) -> None:
     cuts = [SINCE, SINCE + 7, SINCE + 31.5, SINCE + BLOCK]
     looks = [await read_look(reader, replace(ask, since=since, until=until)) for since, until in pairwise(cuts)]
 
-    assert sum(counts(look.arms).completed for look in looks) == 80
-    assert sum(counts(look.arms).buckets[100] for look in looks) == 40
+    assert sum(arms(look).candidate.completed for look in looks) == 80
+    assert sum(arms(look).candidate.buckets[100] for look in looks) == 40
 
 
-def counts(arms: Arms | NoData) -> ArmCounts:
-    assert isinstance(arms, Arms), arms
-    return arms.candidate
+def arms(look: LookData) -> Arms:
+    assert isinstance(look.arms, Arms), look.arms
+    return look.arms
 
 
 async def test_only_what_is_asked_for_is_read(reader: Reader, ask: LookAsk) -> None:
     before = sent()
     look = await read_look(reader, replace(ask, errors=False, edges_ms=()))
 
-    assert counts(look.arms) == ArmCounts(80, 0, 0, {})
+    assert arms(look).candidate == ArmCounts(80, 0, 0, {})
     assert sent() - before == 3
 
 
@@ -132,18 +133,18 @@ async def test_restarts_births_and_silence_are_counted_right(
 ) -> None:
     look = await read_look(reader, replace(ask, namespace=namespace))
 
-    assert look.arms.baseline == BASE
-    assert counts(look.arms).completed == counts(look.arms).buckets[math.inf] == completed
+    assert arms(look).baseline == BASE
+    assert arms(look).candidate.completed == arms(look).candidate.buckets[math.inf] == completed
 
 
 async def test_names_with_numbers_and_underscores_are_told_apart(reader: Reader, ask: LookAsk) -> None:
     look = await read_look(reader, replace(ask, namespace="odd_names", candidate="base_1_http"))
 
-    assert counts(look.arms).completed == 40
-    assert look.arms.baseline.completed == 400
+    assert arms(look).candidate.completed == 40
+    assert arms(look).baseline.completed == 400
 
 
-NO_LOOK = {
+NO_LOOK: dict[str, tuple[Callable[[LookAsk], LookAsk], Reason, str | None]] = {
     "an arm that nobody ever saw": (
         lambda ask: replace(ask, candidate="nobody"),
         Reason.NO_SERIES,
@@ -211,13 +212,13 @@ async def test_each_kind_of_missing_evidence_has_its_own_reason(case: str, reade
 async def test_the_look_after_a_dropped_block_counts_again(namespace: str, reader: Reader, ask: LookAsk) -> None:
     look = await read_look(reader, replace(ask, namespace=namespace, since=SINCE + BLOCK, until=SINCE + 2 * BLOCK))
 
-    assert counts(look.arms).completed == (80 if namespace == "silent" else 40)
+    assert arms(look).candidate.completed == (80 if namespace == "silent" else 40)
 
 
 async def test_matchers_replace_the_namespace(reader: Reader, ask: LookAsk) -> None:
     look = await read_look(reader, replace(ask, namespace="elsewhere", matchers='namespace="calm", instance="a",'))
 
-    assert counts(look.arms).completed == 80
+    assert arms(look).candidate.completed == 80
 
 
 # --- free queries -----------------------------------------------------------------------------------------------------
@@ -242,7 +243,7 @@ async def test_a_free_query_stands_or_falls_alone(reader: Reader, ask: LookAsk) 
         ),
     )
 
-    assert counts(look.arms).completed == 80
+    assert arms(look).candidate.completed == 80
     values = dict(look.values)
     assert (values.pop("one"), values.pop("number")) == (7.0, 6.0)
     told = {name: (value.reason, value.message) for name, value in values.items() if isinstance(value, NoData)}
@@ -317,20 +318,20 @@ def test_prometheus_parses_every_template(template: Template, scope: str, promet
 async def test_every_edge_of_envoy_is_found_by_its_value(reader: Reader, ask: LookAsk) -> None:
     look = await read_look(reader, replace(ask, edges_ms=EDGES_MS))
 
-    assert tuple(look.arms.baseline.buckets) == (*EDGES_MS, math.inf)
+    assert tuple(arms(look).baseline.buckets) == (*EDGES_MS, math.inf)
 
 
 async def test_an_edge_that_the_histogram_does_not_have_is_absent(reader: Reader, ask: LookAsk) -> None:
     look = await read_look(reader, replace(ask, edges_ms=(42.0, 100.0)))
 
-    assert tuple(look.arms.baseline.buckets) == tuple(look.arms.candidate.buckets) == (100.0, math.inf)
+    assert tuple(arms(look).baseline.buckets) == tuple(arms(look).candidate.buckets) == (100.0, math.inf)
 
 
 async def test_edges_of_an_arm_without_a_histogram_yet_stand_at_zero(reader: Reader, ask: LookAsk) -> None:
     look = await read_look(reader, replace(ask, namespace="quiet", edges_ms=(42.0, 100.0)))
 
-    assert look.arms.candidate.buckets == {100.0: 0.0, math.inf: 0.0}
-    assert look.arms.baseline.buckets == {100.0: 400.0, math.inf: 400.0}
+    assert arms(look).candidate.buckets == {100.0: 0.0, math.inf: 0.0}
+    assert arms(look).baseline.buckets == {100.0: 400.0, math.inf: 400.0}
 
 
 # --- batching ---------------------------------------------------------------------------------------------------------
@@ -344,8 +345,8 @@ def asked() -> float:
     return _total(telemetry.ASKS)
 
 
-def _total(counter: object) -> float:
-    samples = [sample for metric in counter.collect() for sample in metric.samples]  # type: ignore[attr-defined]
+def _total(counter: Counter) -> float:
+    samples = [sample for metric in counter.collect() for sample in metric.samples]
     return sum(sample.value for sample in samples if sample.name.endswith("_total"))
 
 
@@ -366,7 +367,7 @@ async def test_two_hundred_rollouts_send_as_many_queries_as_one(
 
     looks = await asyncio.gather(*(arriving_late(reader, one, place) for place, one in enumerate(asks)))
 
-    assert counts(looks[0].arms).completed == 80
+    assert arms(looks[0]).candidate.completed == 80
     assert sent() - before == answered(prometheus) - answered_before == 6
     assert asked() - asked_before == 6 * rollouts
 
@@ -383,8 +384,8 @@ async def test_who_comes_after_the_answer_takes_it_along(reader: Reader, ask: Lo
     second = await read_look(reader, replace(ask, edges_ms=(250,)))
 
     assert sent() == before
-    assert counts(second.arms).completed == counts(first.arms).completed
-    assert set(counts(second.arms).buckets) == {250, math.inf}
+    assert arms(second).candidate.completed == arms(first).candidate.completed
+    assert set(arms(second).candidate.buckets) == {250, math.inf}
 
 
 async def test_who_comes_after_the_answer_and_wants_more_asks_again(reader: Reader, ask: LookAsk) -> None:
@@ -392,7 +393,7 @@ async def test_who_comes_after_the_answer_and_wants_more_asks_again(reader: Read
 
     look = await read_look(reader, replace(ask, namespace="quiet"))
 
-    assert look.arms.baseline == BASE
+    assert arms(look).baseline == BASE
 
 
 async def test_the_same_free_query_of_many_rollouts_is_sent_once(reader: Reader, ask: LookAsk) -> None:
@@ -421,7 +422,7 @@ async def test_an_asker_who_gives_up_takes_nothing_from_the_others(reader: Reade
     await asyncio.sleep(0)
     leaving.cancel()
 
-    assert counts((await staying).arms).completed == 80
+    assert arms(await staying).candidate.completed == 80
 
 
 async def test_an_outage_is_no_data_for_everything(reader: Reader, ask: LookAsk, unused: Callable[[], str]) -> None:
