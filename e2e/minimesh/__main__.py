@@ -61,9 +61,7 @@ async def _serve(settings: Settings, kube: Kube, proxy: Proxy, mlserver: MLServe
         ready.set()
 
 
-def _remember(
-    memory: Memory, scheduler: Scheduler, experiments: ExperimentController, models: ModelController
-) -> None:
+def _remember(memory: Memory, scheduler: Scheduler, experiments: ExperimentController, models: ModelController) -> None:
     """Go on where an earlier run ended, and keep notes for the next."""
     accepted, records = memory.load()
     scheduler.accepted.update(accepted)

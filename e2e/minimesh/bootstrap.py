@@ -48,7 +48,7 @@ def bootstrap(settings: Settings) -> Resource:
     return {
         "node": {"id": "minimesh", "cluster": "minimesh"},
         "admin": {"address": _address(ports.admin_port)},
-        "dynamic_resources": {"cds_config": _file(settings.clusters_file)},
+        "dynamic_resources": {"cds_config": _file(settings.clusters_file, settings.clusters_file.parent)},
         "static_resources": {
             "listeners": [
                 _data_listener(settings, DATA_TABLE, "seldon_http", ports.data_port),
@@ -65,7 +65,8 @@ def bootstrap(settings: Settings) -> Resource:
 
 
 def _data_listener(settings: Settings, table: str, stat_prefix: str, port: int) -> Resource:
-    routes = {"rds": {"route_config_name": table, "config_source": _file(settings.routes_file(table))}}
+    source = _file(settings.routes_file(table), settings.routes_bell)
+    routes = {"rds": {"route_config_name": table, "config_source": source}}
     return _listener(table, port, stat_prefix, _NAME_FROM_PATH, routes)
 
 
@@ -147,9 +148,9 @@ def _pipe(path: str) -> Resource:
     return {"endpoints": [{"lb_endpoints": [{"endpoint": {"address": {"pipe": {"path": path}}}}]}]}
 
 
-def _file(path: Path) -> Resource:
-    # A watched directory reacts to a rename into it, so a reader never sees half a file.
-    source = {"path": str(path), "watched_directory": {"path": str(path.parent)}}
+def _file(path: Path, watched: Path) -> Resource:
+    # Envoy reads the file again after each rename into the watched folder.
+    source = {"path": str(path), "watched_directory": {"path": str(watched)}}
     return {"path_config_source": source, "resource_api_version": "V3"}
 
 

@@ -47,14 +47,14 @@ class ExperimentController:
                 await self._reconcile(name)
             except (ApiError, aiohttp.ClientError, TimeoutError) as error:
                 log.info("experiment %s: trying again after %s", name, error)
-                self._handled.pop(name, None)
-                self._add_later(name)
+                self._try_again(name)
 
     def _changed(self, name: str) -> None:
         self._pending[name] = None
         self._stirred.set()
 
-    def _add_later(self, name: str) -> None:
+    def _try_again(self, name: str) -> None:
+        self._handled.pop(name, None)
         asyncio.get_running_loop().call_later(_SECONDS_BEFORE_RETRY, self._changed, name)
 
     async def _next(self) -> str:
@@ -86,13 +86,7 @@ class ExperimentController:
         if "deletionTimestamp" in obj["metadata"]:
             await self._stop(obj)
         else:
-            await self._start(await self._with_finalizer(obj))
-
-    async def _with_finalizer(self, obj: Object) -> Object:
-        finalizers = obj["metadata"].get("finalizers", [])
-        if FINALIZER in finalizers:
-            return obj
-        return await self._kube.put_finalizers(EXPERIMENTS, obj, [*finalizers, FINALIZER])
+            await self._start(await self._kube.set_finalizer(EXPERIMENTS, obj, FINALIZER, present=True))
 
     async def _start(self, obj: Object) -> None:
         experiment = experiment_from(obj)
@@ -108,8 +102,7 @@ class ExperimentController:
     async def _report(self, obj: Object, failure: Failure) -> None:
         await self._statuses.failed_call(obj, failure.text)
         if not failure.is_final:
-            self._handled.pop(obj["metadata"]["name"], None)
-            self._add_later(obj["metadata"]["name"])
+            self._try_again(obj["metadata"]["name"])
 
     async def _stop(self, obj: Object) -> None:
         name = obj["metadata"]["name"]
@@ -119,8 +112,6 @@ class ExperimentController:
             if failure is None:
                 break
         if failure and not failure.is_final:
-            self._handled.pop(name, None)
-            self._add_later(name)
-            return
-        finalizers = [item for item in obj["metadata"].get("finalizers", []) if item != FINALIZER]
-        await self._kube.put_finalizers(EXPERIMENTS, obj, finalizers)
+            self._try_again(name)
+        else:
+            await self._kube.release(EXPERIMENTS, name, FINALIZER)

@@ -19,6 +19,7 @@ from e2e.minimesh.crds import GROUP, VERSION
 
 Object = dict[str, Any]
 
+JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 
@@ -102,11 +103,24 @@ class Kube:
         path = self.path(plural, obj["metadata"]["name"]) + "/status?fieldManager=manager"
         return await self.call("PUT", path, obj)
 
-    async def put_finalizers(self, plural: str, obj: Object, finalizers: list[str]) -> Object:
-        """Replace the finalizers, if the object has not changed since it was read (ApiError 409)."""
-        metadata = {"finalizers": finalizers, "resourceVersion": obj["metadata"]["resourceVersion"]}
+    async def set_finalizer(self, plural: str, obj: Object, finalizer: str, *, present: bool) -> Object:
+        """Add or remove one finalizer, if the object has not changed since it was read (ApiError 409).
+
+        Returns the object as it is now; nothing is written when nothing would change.
+        """
+        have: list[str] = obj["metadata"].get("finalizers", [])
+        if (finalizer in have) == present:
+            return obj
+        want = [item for item in have if item != finalizer] + ([finalizer] if present else [])
+        metadata = {"finalizers": want, "resourceVersion": obj["metadata"]["resourceVersion"]}
         path = self.path(plural, obj["metadata"]["name"]) + "?fieldManager=manager"
         return await self.call("PATCH", path, {"metadata": metadata}, MERGE_PATCH)
+
+    async def release(self, plural: str, name: str, finalizer: str) -> None:
+        """Remove a finalizer from the object as it is now, if it still exists."""
+        obj = await self.get(plural, name)
+        if obj is not None:
+            await self.set_finalizer(plural, obj, finalizer, present=False)
 
     async def apply_crd(self, crd: Object) -> None:
         """Create the definition, or bring it up to date."""

@@ -93,10 +93,10 @@ class ModelController:
         if wanted:
             await self._load_if_new(name, wanted)
         elif obj:
-            await self._put_finalizers(obj, remove=True)
+            await self._kube.release(MODELS, name, FINALIZER)
 
     async def _load_if_new(self, name: str, obj: Object) -> None:
-        await self._put_finalizers(obj, remove=False)
+        await self._kube.set_finalizer(MODELS, obj, FINALIZER, present=True)
         record = self.records.setdefault(name, Record(obj["metadata"]["uid"], {}))
         spec = versioned_spec(obj)
         if spec != record.spec:
@@ -144,9 +144,3 @@ class ModelController:
     async def _retire(self, internal_name: str) -> None:
         await self._scheduler.retire(internal_name, _GRACE_SECONDS)
         await self._server.unload(internal_name)
-
-    async def _put_finalizers(self, obj: Object, *, remove: bool) -> None:
-        have = obj["metadata"].get("finalizers", [])
-        want = [item for item in have if item != FINALIZER] + ([] if remove else [FINALIZER])
-        if want != have and set(want) != set(have):
-            await self._kube.put_finalizers(MODELS, obj, want)

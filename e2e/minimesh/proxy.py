@@ -20,6 +20,8 @@ from e2e.minimesh.settings import Settings
 _POLL = 0.002
 # Envoy reads a renamed file within milliseconds; this only bounds the wait when it hangs.
 _PATIENCE = 2.0
+# Seldon pushes every change of routes twice; its users count refusals in twos.
+_PUSHES = 2
 _CLUSTERS = "cluster_manager.cds"
 _ROUTES = {
     envoy.DATA_TABLE: f"http.seldon_http.rds.{envoy.DATA_TABLE}",
@@ -57,6 +59,7 @@ class Proxy:
             path.parent.mkdir(parents=True, exist_ok=True)
             if not path.exists():
                 _write(path, content)
+        self._settings.routes_bell.mkdir(exist_ok=True)
         _write(self._settings.bootstrap_file, bootstrap(self._settings))
 
     async def push(self, table: Table) -> None:
@@ -95,6 +98,8 @@ class Proxy:
         before = await self._stats(pattern)
         for name in _ROUTES:
             _write(self._settings.routes_file(name), envoy.route_configuration(name, table.routes, version))
+        for _ in range(_PUSHES):
+            _write(self._settings.routes_bell / "rung", version)
         if before is not None:
             prefixes = _ROUTES.values()
             await self._wait_for(pattern, lambda now: all(_has_handled(p, before, now, version) for p in prefixes))
@@ -128,7 +133,7 @@ def _has_handled(prefix: str, before: Mapping[str, str], now: Mapping[str, str],
     return is_taken or int(now.get(rejected, 0)) > int(before.get(rejected, 0))
 
 
-def _write(path: Path, content: envoy.Resource) -> None:
+def _write(path: Path, content: envoy.Resource | str) -> None:
     new = path.with_name(f".{path.name}.new")
     new.write_text(json.dumps(content))
     new.rename(path)

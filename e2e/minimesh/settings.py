@@ -63,8 +63,12 @@ class Settings:
     def memory_file(self) -> Path:
         return self.directory / "memory.json"
 
+    @property
+    def routes_bell(self) -> Path:
+        """A folder Envoy watches: a rename into it makes it read all route tables at once."""
+        return self.directory / "routes" / "bell"
+
     def routes_file(self, table: str) -> Path:
-        # Both tables share one folder: each rename makes Envoy read both, so one edit counts 2 on each, as Seldon's do.
         return self.directory / "routes" / f"{table}.json"
 
     @property

@@ -22,6 +22,6 @@ class Echo(MLModel):
         await asyncio.sleep(float(self._extra.get("delay_ms", 0)) / 1000)
         self._count += 1
         if self._count % 100 < float(self._extra.get("fail_percent", 0)):
-            raise MLServerError("told to fail")
+            raise RuntimeError("told to fail")  # any exception MLServer does not know is 500
         output = StringCodec.encode_output("name", [self.name])
         return InferenceResponse(model_name=self.name, outputs=[output])
