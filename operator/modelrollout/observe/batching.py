@@ -24,6 +24,8 @@ from modelrollout.observe.sources import ENVOY, Source
 THREADS = 16
 QUIET_SECONDS = 0.02
 LONGEST_WAIT_SECONDS = 0.5
+# When the whole process was held up, the time is over although askers stand ready: let them take their few steps here.
+LOOP_TURNS = 10
 KEPT_SECONDS = 5.0
 MOST_CLIENTS = 64
 
@@ -150,11 +152,16 @@ def _forget(kept: MutableMapping[Any, Any], key: object, value: object) -> None:
 
 
 async def _quiet(batch: _Batch) -> None:
-    """Return when nobody has joined for a while."""
+    """Return when nobody has joined for a while, and the loop has nobody left who is about to."""
     loop = asyncio.get_running_loop()
     latest = batch.joined_at + LONGEST_WAIT_SECONDS
-    while (wait := min(batch.joined_at + QUIET_SECONDS, latest) - loop.time()) > 0:
-        await asyncio.sleep(wait)
+    while True:
+        last = batch.joined_at
+        await asyncio.sleep(min(last + QUIET_SECONDS, latest) - loop.time())
+        for _ in range(LOOP_TURNS):
+            await asyncio.sleep(0)
+        if batch.joined_at == last or loop.time() >= latest:
+            return
 
 
 def _table(samples: Collection[Sample], question: Question) -> Table:
