@@ -36,8 +36,9 @@ class Access:
     def load(cls, directory: Path) -> Access:
         """From `stack.json`; FileNotFoundError when no stack was ever ready there."""
         told = json.loads((directory / "stack.json").read_text())["access"]
-        files = {"directory", "kubeconfig", "kubectl_binary", "helm_binary"}
-        return cls(**{name: Path(value) if name in files else value for name, value in told.items()})
+        for file in ("directory", "kubeconfig", "kubectl_binary", "helm_binary"):
+            told[file] = Path(told[file])
+        return cls(**told)
 
     def describe(self) -> dict[str, str]:
         return {name: str(value) for name, value in asdict(self).items()}

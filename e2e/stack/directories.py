@@ -27,7 +27,7 @@ class Claim:
         except BlockingIOError:
             self._lock.close()
             raise StackError(
-                f"A stack runs in {directory} already (process {owner(directory)}); stop it or choose another directory."
+                f"A stack runs in {directory} already (process {owner(directory)}): stop it or take another directory."
             ) from None
         self._lock.truncate(0)
         self._lock.write(str(os.getpid()))

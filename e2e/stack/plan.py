@@ -74,7 +74,7 @@ def etcd(ground: Ground) -> Part:
     client, peer = ground.url(ground.ports.etcd), ground.url(ground.ports.etcd_peer)
     flags = {
         "name": "stack",
-        "data-dir": ground.directory / "etcd",
+        "data-dir": ground.directory / "etcd" / "data",
         "listen-client-urls": client,
         "advertise-client-urls": client,
         "listen-peer-urls": peer,
@@ -165,7 +165,7 @@ def mlserver(ground: Ground) -> Part:
     address = ground.url(ports.mlserver_http)
     return Part(
         name="mlserver",
-        command=(sys.executable, "-m", "mlserver.cli.main", "start", str(models)),
+        command=(sys.executable, "-c", "from mlserver.cli import main; main()", "start", str(models)),
         address=address,
         ports=(ports.mlserver_http, ports.mlserver_grpc, ports.mlserver_metrics),
         ready=Ready(f"{address}/v2/health/ready"),
