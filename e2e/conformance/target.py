@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from e2e.stack import Access
+
+_EMPTY_REQUEST: dict[str, Any] = {"inputs": []}
 ECHO = Path(__file__).parent / "artefacts" / "echo"
 
 
@@ -27,6 +30,21 @@ class Target:
     obeys_echo_parameters: bool = False  # the artefacts are our echo, which can be told to fail
 
     @classmethod
+    def of_stack(cls, access: Access) -> Target:
+        """The mesh of a local stack."""
+        return cls(
+            kubeconfig=access.kubeconfig,
+            namespace=access.namespace,
+            data_url=access.data_plane_url,
+            envoy_stats_url=access.envoy_stats_url,
+            storage_uri=str(ECHO),
+            other_storage_uri=str(ECHO),
+            agent_metrics_url=f"{access.minimesh_url}/metrics",
+            request=_EMPTY_REQUEST,
+            obeys_echo_parameters=True,
+        )
+
+    @classmethod
     def from_environment(cls, env: Mapping[str, str] = os.environ) -> Target | None:
         """The mesh named in CONFORMANCE_* variables, or None when CONFORMANCE_KUBECONFIG is not set."""
         if "CONFORMANCE_KUBECONFIG" not in env:
@@ -40,6 +58,6 @@ class Target:
             storage_uri=env.get("CONFORMANCE_STORAGE_URI", str(ECHO)),
             other_storage_uri=env.get("CONFORMANCE_OTHER_STORAGE_URI", str(ECHO)),
             agent_metrics_url=env.get("CONFORMANCE_AGENT_METRICS_URL", ""),
-            request=json.loads(Path(request).read_text()) if request else {"inputs": []},
+            request=json.loads(Path(request).read_text()) if request else _EMPTY_REQUEST,
             obeys_echo_parameters="CONFORMANCE_STORAGE_URI" not in env,
         )

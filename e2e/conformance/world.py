@@ -18,6 +18,7 @@ from e2e.minimesh.crds import EXPERIMENTS, GROUP, MODELS, VERSION
 from e2e.minimesh.kube import JSON_PATCH, MERGE_PATCH, ApiError, Kube
 
 Object = dict[str, Any]
+Name = Callable[[str], str]
 Conditions = dict[str, tuple[str, str]]  # type -> status, reason
 
 # Nothing here takes longer on a healthy mesh; a busy machine may need a good part of it.

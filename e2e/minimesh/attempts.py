@@ -21,7 +21,7 @@ _ANSWERED_BY_MLSERVER = "via_upstream"
 log = logging.getLogger(__name__)
 
 
-class Incomplete(Exception):  # noqa: N818 - no error, a state of the stream
+class Incomplete(Exception):
     """The bytes end in the middle of a value."""
 
 

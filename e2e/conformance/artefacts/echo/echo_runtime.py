@@ -21,7 +21,8 @@ class Echo(MLModel):
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:  # noqa: ARG002 - it never looks
         await asyncio.sleep(float(self._extra.get("delay_ms", 0)) / 1000)
         self._count += 1
-        if self._count % 100 < float(self._extra.get("fail_percent", 0)):
+        # 37 spreads the failures: in a row they would use up the proxy's retries.
+        if self._count * 37 % 100 < float(self._extra.get("fail_percent", 0)):
             raise RuntimeError("told to fail")  # any exception MLServer does not know is 500
         output = StringCodec.encode_output("name", [self.name])
         return InferenceResponse(model_name=self.name, outputs=[output])

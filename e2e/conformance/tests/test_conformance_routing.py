@@ -7,8 +7,7 @@ import time
 
 import pytest
 
-from e2e.conformance.conftest import Name
-from e2e.conformance.world import World, is_false, is_true
+from e2e.conformance.world import Name, World, is_false, is_true
 from e2e.minimesh.crds import EXPERIMENTS, MODELS
 
 pytestmark = pytest.mark.stack

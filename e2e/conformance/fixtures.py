@@ -1,31 +1,32 @@
-"""The mesh under test, and a clean world in it for each test."""
+"""Fixtures for tests against a mesh, here and in minimesh's own tests: import them in a conftest."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
 
 from e2e.conformance.target import Target
-from e2e.conformance.world import World
+from e2e.conformance.world import Name, World
 from e2e.minimesh.kube import Access, Kube
+from e2e.stack import Settings, Stack
 
-Name = Callable[[str], str]
+# Nothing here needs them, and two cores are few.
+_WITHOUT = frozenset({"kube-controller-manager", "prometheus"})
 
 
-@pytest.fixture(scope="session")
-def target() -> Target:
-    """The mesh named in the environment, else minimesh in a stack of its own."""
-    named = Target.from_environment()
-    if named is None:
-        pytest.skip("no stack yet")
-    return named
+@pytest.fixture(scope="package")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The local stack, for the tests of one folder."""
+    with Stack(Settings(directory=tmp_path_factory.mktemp("mesh"), without=_WITHOUT)) as running:
+        yield running
 
 
 @pytest.fixture
 async def world(target: Target) -> AsyncIterator[World]:
+    """A clean namespace: what a test makes through it is deleted afterwards."""
     limits = httpx.Limits(max_connections=200, max_keepalive_connections=200, keepalive_expiry=2)
     async with (
         Kube(Access.from_kubeconfig(target.kubeconfig), target.namespace) as kube,

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from e2e.conformance.conftest import Name
-from e2e.conformance.world import World, candidates, is_true
+from e2e.conformance.world import Name, World, candidates, is_true
 from e2e.minimesh.crds import EXPERIMENTS, GROUP, MODELS, VERSION
 from e2e.minimesh.kube import ApiError
 

@@ -7,8 +7,7 @@ import time
 
 import pytest
 
-from e2e.conformance.conftest import Name
-from e2e.conformance.world import Conditions, History, World, conditions, generation, is_false, is_true
+from e2e.conformance.world import Conditions, History, Name, World, conditions, generation, is_false, is_true
 from e2e.minimesh.crds import EXPERIMENTS, MODELS
 
 pytestmark = pytest.mark.stack

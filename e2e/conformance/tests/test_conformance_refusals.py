@@ -7,8 +7,7 @@ import time
 
 import pytest
 
-from e2e.conformance.conftest import Name
-from e2e.conformance.world import World, candidates, conditions, is_false, is_true
+from e2e.conformance.world import Name, World, candidates, conditions, is_false, is_true
 from e2e.minimesh.crds import EXPERIMENTS
 
 pytestmark = pytest.mark.stack

@@ -9,8 +9,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from e2e.conformance.conftest import Name
-from e2e.conformance.world import World, is_true
+from e2e.conformance.world import Name, World, is_true
 from e2e.minimesh.crds import EXPERIMENTS, MODELS
 
 pytestmark = pytest.mark.stack
