@@ -46,13 +46,13 @@ def _address(value: str) -> str:
 
 
 def _seconds(name: str, value: str) -> float:
-    if not re.match(DURATION, value) or seconds(value) <= 0:
+    if not re.fullmatch(DURATION, value) or seconds(value) <= 0:
         raise SettingsInvalid(f"{PREFIX}{name} is '{value}': write a duration above 0 like 15s or 1m")
     return seconds(value)
 
 
 def _port(name: str, value: str) -> int:
-    if not value.isdigit() or int(value) > 65535:
+    if not re.fullmatch("[0-9]{1,5}", value) or int(value) > 65535:
         raise SettingsInvalid(f"{PREFIX}{name} is '{value}': write a port from 0 to 65535; 0 turns it off")
     return int(value)
 
