@@ -9,7 +9,7 @@ from modelrollout.api import crd
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code. Both sub-commands end with 0; argparse ends with 2 on options it does not know."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     if options.command == "crd":
         sys.stdout.write(crd.manifest())
         return 0
@@ -20,7 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """The command line of the program."""
     parser = argparse.ArgumentParser(
         prog="modelrollout", description="Progressive delivery of models on Seldon Core v2."
     )
