@@ -18,7 +18,7 @@ Object = dict[str, Any]
 T = TypeVar("T")
 
 FIELD_MANAGER = "modelrollout"
-TIMEOUT = (5.0, 15.0)  # connect and read, seconds; the library's default is to wait for ever
+TIMEOUT = 15.0  # seconds; the library's default is to wait for ever
 CONFLICTS = {409, 422}  # 422 is a JSON patch whose test failed, or what the schema refuses
 
 

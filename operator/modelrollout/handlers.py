@@ -58,6 +58,10 @@ def build(controller: Controller, wakes: Wakes) -> kopf.OperatorRegistry:
     def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
         _configure(settings)
 
+    @kopf.on.login(registry=registry)
+    def log_in(**context: Any) -> kopf.ConnectionInfo | None:
+        return kopf.login_with_service_account(**context) or kopf.login_with_kubeconfig(**context)
+
     @kopf.daemon(*rollouts, registry=registry, cancellation_timeout=5.0)
     async def follow(stopped: kopf.DaemonStopped, namespace: str | None, name: str, **_: Any) -> None:
         await _follow(controller, wakes, _key(namespace, name), stopped)

@@ -10,6 +10,8 @@ import numpy as np
 from modelrollout.judge.arrays import Floats, floats
 from modelrollout.judge.evidence import Counts
 
+NOTHING = 1e-9  # a sum of counts below this is none: dividing by it would say nothing and could overflow
+
 
 @dataclass(frozen=True)
 class Sums:
@@ -61,4 +63,4 @@ def baseline_rate(sums: Sums, column: int) -> Floats:
 
 
 def _share(part: Floats, whole: Floats) -> Floats:
-    return floats(np.divide(part, whole, out=np.full_like(part, np.nan), where=whole > 0))
+    return floats(np.divide(part, whole, out=np.full_like(part, np.nan), where=whole > NOTHING))

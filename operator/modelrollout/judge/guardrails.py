@@ -103,7 +103,7 @@ def reopen_pass(rule: Rule, state: State) -> State:
 
 def release_pass(rule: Rule, state: State) -> State:
     """The state at the start of a stage without a gate before it: evidence stays, a Pass that no longer holds goes."""
-    return replace(state, pass_max=_log_e_pass(rule, state.passed))
+    return replace(state, pass_max=np.maximum(0.0, _log_e_pass(rule, state.passed)))
 
 
 def read(rule: Rule, state: State) -> Reading:

@@ -82,7 +82,7 @@ def error_ratio(name: str, margin: float = 1.5, floor: float = 0.005, tolerance:
     """
     _require(
         0 < tolerance < margin < FAR * tolerance,
-        f"margin is {margin:g} and tolerance {tolerance:g}: the margin must lie between 1 and {FAR:g} times the tolerance",
+        f"margin is {margin:g} and tolerance {tolerance:g}: the margin must be 1 to {FAR:g} times the tolerance",
     )
     _require(0 <= floor < 1, f"floor is {floor:g}: it is a share of requests from 0 to below 1")
     worse = Test(Likelihood.RATIO, 0, tolerance, margin, tolerance * FAR)

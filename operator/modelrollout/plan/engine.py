@@ -14,7 +14,7 @@ from modelrollout.api.status import EngineState
 from modelrollout.judge import codec, guardrails, rules
 from modelrollout.judge.guardrails import State
 from modelrollout.judge.histograms import Histogram
-from modelrollout.judge.refusals import HistoryTooShort
+from modelrollout.judge.refusals import HistoryTooShort, Refusal
 from modelrollout.judge.rules import Rule
 from modelrollout.judge.thresholds import Threshold, ThresholdState
 from modelrollout.plan import hashes
@@ -34,9 +34,11 @@ def opened(rail: Guardrail, history: Histogram | None) -> EngineState:
 
 
 def kept(rail: Guardrail, engine: list[EngineState]) -> EngineState | None:
-    """The stored state of this guardrail, unless the guardrail was changed since."""
+    """The stored state of this guardrail, unless the guardrail was changed since or the state cannot be read."""
     found = next((state for state in engine if state.name == rail.name), None)
-    return found if found and json.loads(found.rule)["stamp"] == _stamp(rail) else None
+    if found is None or json.loads(found.rule)["stamp"] != _stamp(rail):
+        return None
+    return found if rail.query is not None or _is_readable(found) else None
 
 
 def reopened(engine: list[EngineState]) -> list[EngineState]:
@@ -56,7 +58,7 @@ def wants_history(spec: RolloutSpec, engine: list[EngineState]) -> bool:
 
 def edges_wanted(engine: list[EngineState]) -> tuple[float, ...]:
     """The bucket edges (ms) that a look must read."""
-    return tuple(sorted({edge for state in engine if _is_counted(state) for edge in unpack(state)[0].edges_ms}))
+    return tuple(sorted({edge for state in engine if _is_readable(state) for edge in unpack(state)[0].edges_ms}))
 
 
 def pack(rail: Guardrail, rule: Rule, state: State) -> EngineState:
@@ -113,14 +115,18 @@ def _latency_rule(name: str, latency: Latency, history: Histogram | None) -> Rul
 
 
 def _changed(stored: EngineState, change: Callable[[Rule, State], State]) -> EngineState:
-    if not _is_counted(stored):
+    if not _is_readable(stored):
         return stored
     rule, state = unpack(stored)
     return stored.model_copy(update={"state": codec.encode(change(rule, state))})
 
 
-def _is_counted(stored: EngineState) -> bool:
-    return "record" in json.loads(stored.rule)
+def _is_readable(stored: EngineState) -> bool:
+    """True for a counted guardrail whose state can be read; one that cannot begins anew and stops nobody."""
+    try:
+        return "record" in json.loads(stored.rule) and bool(unpack(stored))
+    except Refusal:
+        return False
 
 
 def _stamp(rail: Guardrail) -> str:
