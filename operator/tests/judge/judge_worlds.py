@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from hypothesis import settings
 from modelrollout.judge import guardrails, restarts
 from modelrollout.judge.arrays import Floats
 from modelrollout.judge.evidence import Counts
@@ -12,6 +13,7 @@ from modelrollout.judge.rules import Rule
 LOOK_SECONDS = 30
 DAY = 2880  # looks
 BOUND = np.log(20)  # alpha 5 %
+steady = settings(deadline=None, derandomize=True)  # the same examples in every run
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from judge_worlds import BOUND, LOOK_SECONDS, wilson_lower
+from judge_worlds import BOUND, LOOK_SECONDS, steady, wilson_lower
 from modelrollout.judge import edges, evidence, guardrails, merging, restarts, rules
 from modelrollout.judge.arrays import Floats
 from modelrollout.judge.histograms import Histogram
@@ -90,6 +90,7 @@ def test_survival_is_exact_at_edges_and_falls_between_them() -> None:
     assert past.survival(30) == 0  # nothing was seen beyond 40: the bucket says nothing inside
 
 
+@steady
 @given(at=st.lists(st.floats(0, 20_000), min_size=2, max_size=2))
 def test_survival_never_rises(at: list[float]) -> None:
     low, high = sorted(at)

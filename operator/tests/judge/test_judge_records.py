@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from judge_worlds import steady
 from modelrollout.judge import codec, evidence, guardrails, restarts, rules, split
 from modelrollout.judge.histograms import Histogram
 from modelrollout.judge.refusals import CountsRefused, RuleRefused, StateRefused
@@ -74,7 +75,7 @@ counts = st.integers(0, 10**6)
 
 
 @every_rule
-@settings(deadline=None, max_examples=40)
+@settings(steady, max_examples=40)
 @given(looks=st.lists(st.tuples(counts, counts, counts, counts), max_size=5))
 def test_a_state_comes_back_and_encodes_to_the_same_text(rule: Rule, looks: list[tuple[int, int, int, int]]) -> None:
     schedule, state = restarts.Schedule(2880, 2), guardrails.start(rule)
@@ -145,7 +146,7 @@ def test_garbage_is_refused_in_one_sentence(text: str) -> None:
         codec.decode(text, rules.error_ratio("errors"))
 
 
-@settings(deadline=None)
+@steady
 @given(text=st.text(max_size=80) | st.binary(max_size=600).map(lambda raw: "a" + base64.b64encode(raw).decode()))
 def test_any_text_is_either_a_state_or_refused(text: str) -> None:
     rule = rules.error_limit("errors")
