@@ -9,6 +9,7 @@ from modelrollout.api.status import HistoryEntry, RolloutStatus
 from modelrollout.plan.actions import Action, Level, Notice
 
 HISTORY_LENGTH = 20
+LONGEST_SENTENCE = 1024  # more makes the API server refuse the whole status
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,11 @@ class Draft:
     def recording(self, reason: Reason, message: str, weight: int, level: Level = Level.NORMAL) -> Self:
         """The same draft with a decision told and kept in the history."""
         entry = HistoryEntry(
-            time=timestamp(self.now), reason=reason, message=message, attempt=self.status.attempt, weight=weight
+            time=timestamp(self.now),
+            reason=reason,
+            message=fitting(message),
+            attempt=self.status.attempt,
+            weight=weight,
         )
         kept = [entry, *self.status.history][:HISTORY_LENGTH]
         return self.noticing(reason, message, level).change(history=kept)
@@ -55,6 +60,11 @@ class Draft:
     def acting(self, action: Action) -> Self:
         """The same draft with something to do."""
         return replace(self, actions=(*self.actions, action))
+
+
+def fitting(sentence: str) -> str:
+    """The sentence, cut to what the status may hold: others' words in it can be of any length."""
+    return sentence if len(sentence) <= LONGEST_SENTENCE else sentence[: LONGEST_SENTENCE - 3] + "..."
 
 
 def timestamp(at: float) -> str:

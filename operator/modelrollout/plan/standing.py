@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from modelrollout.api.reasons import MEANING, ConditionType, Reason
 from modelrollout.api.spec import GuardrailAction, RolloutSpec
 from modelrollout.api.status import Condition, Outcome, Phase, RolloutStatus
-from modelrollout.plan import evidence
+from modelrollout.plan import evidence, steering
 from modelrollout.plan.actions import Decision
-from modelrollout.plan.draft import Draft, timestamp
+from modelrollout.plan.draft import Draft, fitting, timestamp
 from modelrollout.plan.world import NoData, World
 
 APPLY_POLL_SECONDS = 1.0
@@ -42,7 +42,7 @@ def describe(draft: Draft, spec: RolloutSpec, world: World) -> Decision:
     described = draft.change(
         observed_generation=world.generation,
         phase=phase,
-        message=message,
+        message=fitting(message),
         stage_summary=f"{stage.index + 1}/{len(spec.stages)}" if stage else f"0/{len(spec.stages)}",
         next_look_at=None if status.look_due_at is None else timestamp(status.look_due_at),
         conditions=merged(status.conditions, said, world.generation, draft.now),
@@ -61,7 +61,7 @@ def invalid(status: RolloutStatus, message: str, generation: int, now: float) ->
     update = {
         "observed_generation": generation,
         "phase": Phase.DEGRADED,
-        "message": message,
+        "message": fitting(message),
         "conditions": merged(status.conditions, said, generation, now),
     }
     return status.model_copy(update=update)
@@ -83,7 +83,7 @@ def _condition(said: Said, before: Condition | None, generation: int, now: float
         type=said.type,
         status=status,
         reason=said.reason,
-        message=said.message or MEANING[said.reason],
+        message=fitting(said.message or MEANING[said.reason]),
         last_transition_time=timestamp(now) if moved or before is None else before.last_transition_time,
         observed_generation=generation,
     )
@@ -178,8 +178,9 @@ def _paused(draft: Draft) -> Said:
 def _check_again_at(draft: Draft, phase: Phase) -> float:
     status, now = draft.status, draft.now
     waits = [now + RESYNC_SECONDS]
-    if status.traffic.applied_at is None and (status.traffic.written_at is not None or draft.actions):
-        waits.append(now + APPLY_POLL_SECONDS)
+    if status.traffic.applied_at is None and status.traffic.written_at is not None:
+        is_new = now - status.traffic.written_at <= steering.APPLY_DEADLINE_SECONDS
+        waits.append(now + (APPLY_POLL_SECONDS if is_new else WAIT_POLL_SECONDS))
     if status.look_due_at is not None:
         waits.append(max(status.look_due_at, now))
     if phase is Phase.PENDING:

@@ -6,6 +6,7 @@ from modelrollout.api.status import ArmEvidence, GuardrailStatus, Verdict
 from modelrollout.judge.rules import Rule
 from modelrollout.judge.thresholds import Threshold, ThresholdState, verdict
 from modelrollout.judge.verdicts import Finding
+from modelrollout.plan.draft import fitting
 
 
 def of_counts(rail: Guardrail, finding: Finding, rule: Rule) -> GuardrailStatus:
@@ -43,7 +44,7 @@ def of_query(rail: Guardrail, query: Query, rule: Threshold, state: ThresholdSta
 
 def without_data(said: GuardrailStatus, why: str) -> GuardrailStatus:
     """The same guardrail when this look told nothing of it."""
-    return said.model_copy(update={"verdict": Verdict.NO_DATA, "message": f"{said.name}: {why}"})
+    return said.model_copy(update={"verdict": Verdict.NO_DATA, "message": fitting(f"{said.name}: {why}")})
 
 
 def limit(rail: Guardrail) -> str:
