@@ -68,7 +68,7 @@ def _reasons_to_stay(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
 def _stay_without_data(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
     status = draft.status
     if status.stage is None:
-        return _stay_without_history(draft, spec, world)
+        return _stay_before_the_first_stage(draft, spec, world)
     if status.traffic.mismatch:
         sentence = "Clients' traffic contradicts the written weights: see condition TrafficSynced"
         return draft.staying(Hold(Reason.SPLIT_NOT_AS_WRITTEN, sentence))
@@ -83,11 +83,14 @@ def _stay_without_data(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
     return draft.staying(Hold(hold.reason, hold.message, paused=spec.analysis.on_no_data is OnNoData.PAUSE))
 
 
-def _stay_without_history(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
+def _stay_before_the_first_stage(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
+    """A new attempt begins from weight 0: a new version must not inherit the traffic of the one before."""
     try:
         engine.open_all(spec, world.history)
     except Refusal as refusal:
         return draft.staying(Hold(Reason.NO_BASELINE_HISTORY, f"Waits to begin: {refusal}"))
+    if draft.status.traffic.applied_at is None:
+        return draft.staying(Hold(Reason.NOT_APPLIED, "Waits to begin: all traffic goes to the baseline first"))
     return draft
 
 

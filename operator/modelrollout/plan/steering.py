@@ -37,26 +37,27 @@ def steer(draft: Draft, spec: RolloutSpec, world: World, rollout: str) -> Draft:
     if draft.hold and draft.hold.stalled:
         return draft
     name, experiment = experiment_name(spec, rollout), world.experiment
-    target = _target(draft, spec, world)
     fence = f"{world.uid}/{draft.status.attempt}"
     if experiment is None:
+        draft = _without_traffic(draft)
         if not _all_ready(spec, world):
             return draft
-        return _written(draft, draft.acting(CreateExperiment(name, spec.baseline.name, target, fence)))
-    if (experiment.weights, experiment.default) == (target, spec.baseline.name):
+        return _written(draft.acting(CreateExperiment(name, spec.baseline.name, scaled(draft.status.traffic), fence)))
+    weights, default = _target(draft, spec, world)
+    if (experiment.weights, experiment.default) == (weights, default):
         return _confirmed(draft, experiment)
     write = WriteWeights(
         name=name,
         uid=experiment.uid,
-        default=spec.baseline.name,
-        weights=target,
+        default=default,
+        weights=weights,
         fence=fence,
         read_default=experiment.default,
         read_weights=experiment.weights,
         read_fence=experiment.fence,
         is_annotated=experiment.is_annotated,
     )
-    return _written(draft, _reporting_drift(draft, name, experiment, target).acting(write))
+    return _written(_reporting_drift(draft, name, experiment, weights).acting(write))
 
 
 def scaled(traffic: Traffic) -> Weights:
@@ -64,14 +65,15 @@ def scaled(traffic: Traffic) -> Weights:
     return tuple((share.name, share.weight * traffic.scale) for share in traffic.wanted)
 
 
-def _target(draft: Draft, spec: RolloutSpec, world: World) -> Weights:
-    """The wanted weights; while a new candidate is not ready, the arms stay and the baseline gets everything."""
+def _target(draft: Draft, spec: RolloutSpec, world: World) -> tuple[Weights, str]:
+    """The wanted weights and default; while a new arm is not ready, the old arms stay and one serves everything."""
     wanted, experiment = scaled(draft.status.traffic), world.experiment
     arms = [name for name, _ in experiment.weights] if experiment else []
-    new_arms = arms != [name for name, _ in wanted]
-    if experiment and new_arms and spec.baseline.name in arms and not _all_ready(spec, world):
-        return tuple((name, 100 if name == spec.baseline.name else 0) for name in arms)
-    return wanted
+    if experiment and arms != [name for name, _ in wanted] and not _all_ready(spec, world):
+        serving = spec.baseline.name if spec.baseline.name in arms else experiment.default
+        if serving in arms:
+            return tuple((name, 100 if name == serving else 0) for name in arms), serving
+    return wanted, spec.baseline.name
 
 
 def _all_ready(spec: RolloutSpec, world: World) -> bool:
@@ -79,9 +81,15 @@ def _all_ready(spec: RolloutSpec, world: World) -> bool:
     return all(model is not None and model.is_ready for model in models)
 
 
-def _written(before: Draft, draft: Draft) -> Draft:
-    update: dict[str, object] = {"written_at": before.now, "applied_at": None, "seen": []}
+def _written(draft: Draft) -> Draft:
+    update: dict[str, object] = {"written_at": draft.now, "applied_at": None, "seen": []}
     return draft.change(traffic=draft.status.traffic.model_copy(update=update))
+
+
+def _without_traffic(draft: Draft) -> Draft:
+    """Without an Experiment every request goes to the model that it names."""
+    gone: dict[str, object] = {"applied_at": None, "candidate_weight": 0, "experiment_uid": None, "seen": []}
+    return draft.change(traffic=draft.status.traffic.model_copy(update=gone))
 
 
 def _reporting_drift(draft: Draft, name: str, experiment: ExperimentView, target: Weights) -> Draft:
@@ -103,7 +111,11 @@ def _confirmed(draft: Draft, experiment: ExperimentView) -> Draft:
     off = _candidate_weight(traffic.wanted) == 0
     taken = experiment.is_ready and (experiment.settled or waited)
     if traffic.applied_at is None and (taken or (off and waited)):
-        changes |= {"applied_at": draft.now, "candidate_weight": _candidate_weight(traffic.wanted), "seen": []}
+        changes |= {"candidate_weight": _candidate_weight(traffic.wanted), "seen": []}
+        # Old arms that stay until a new one is ready are not what was wanted: taking them for it would call it drift
+        # when the new arm comes in.
+        if experiment.weights == scaled(traffic):
+            changes["applied_at"] = draft.now
     return draft.change(traffic=traffic.model_copy(update=changes))
 
 
