@@ -25,7 +25,7 @@ from e2e.stack.recipes import Recipe
 Say = Callable[[str], None]
 
 KUBEBUILDER_TOOLS = ("etcd", "kube-apiserver", "kubectl")
-SECONDS_BETWEEN_LINES = 15
+SECONDS_BETWEEN_LINES = 30
 
 
 def provide(names: Iterable[str], say: Say, into: Path = paths.BINARIES) -> dict[str, Path]:

@@ -54,7 +54,20 @@ def _eventually() -> Callable[[Callable[[], bool], str], None]:
 
 
 @pytest.fixture
-def little(tmp_path: Path) -> tuple[str, ...]:
+def control_plane(tmp_path: Path) -> tuple[str, ...]:
     """Options for `up` that start etcd and kube-apiserver alone, in a directory of the test's own."""
     left_out = "kube-controller-manager,mlserver,minimesh,envoy,prometheus"
-    return ("--directory", str(tmp_path / "little"), "--without", left_out)
+    return ("--directory", str(tmp_path / "second"), "--without", left_out)
+
+
+@pytest.fixture
+def little(stack: Stack, tmp_path: Path) -> tuple[str, ...]:
+    """Options for `up` that start MLServer and Prometheus alone, on the cluster of the whole stack."""
+    return (
+        "--directory",
+        str(tmp_path / "second"),
+        "--kubeconfig",
+        str(stack.kubeconfig),
+        "--without",
+        "minimesh,envoy",
+    )

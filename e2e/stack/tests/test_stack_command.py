@@ -41,11 +41,11 @@ def wait_until_ready(process: subprocess.Popen[str]) -> None:
     pytest.fail("the stack ended: " + "".join(said))
 
 
-def test_up_status_logs_and_down(command: Command, little: tuple[str, ...]) -> None:
-    directory = Path(little[1])
+def test_up_status_logs_and_down(command: Command, control_plane: tuple[str, ...]) -> None:
+    directory = Path(control_plane[1])
     which = ("--directory", directory)
 
-    said = output(command("up", *little))
+    said = output(command("up", *control_plane))
     assert re.search(r"^etcd ready in \d+\.\d s at http://127.0.0.1:\d+$", said, re.MULTILINE)
     assert "default" in Access.load(directory).kubectl("get", "namespaces")
 
@@ -55,7 +55,7 @@ def test_up_status_logs_and_down(command: Command, little: tuple[str, ...]) -> N
 
     assert "v1.36.3" in output(command("logs", "kube-apiserver", "--lines", "100000", *which))
     assert "no log of grafana" in output(command("logs", "grafana", *which), exit_code=2)
-    assert "runs in" in output(command("up", *little), exit_code=1)
+    assert "runs in" in output(command("up", *control_plane), exit_code=1)
 
     running = pids(directory)
     assert "is down" in output(command("down", *which))
@@ -82,7 +82,7 @@ def test_nothing_is_left_however_it_ends(
 def test_a_failed_start_takes_everything_down(command: Command, little: tuple[str, ...]) -> None:
     said = output(command("up", "--namespace", "Not_A_Name", *little), exit_code=1)
 
-    assert "kube-apiserver ready" in said
+    assert "prometheus ready" in said
     assert 'Invalid value: "Not_A_Name"' in said
     running = pids(Path(little[1]))
     assert len(running) == 2
