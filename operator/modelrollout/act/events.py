@@ -30,7 +30,7 @@ def body(rollout: Object, notice: Notice, now: float, reporter: str) -> Object:
     return {
         "apiVersion": EVENT.api_version,
         "kind": "Event",
-        "metadata": {"generateName": f"{metadata['name']}.", "namespace": metadata["namespace"]},
+        "metadata": {"generateName": f"{metadata['name']}-", "namespace": metadata["namespace"]},
         "eventTime": datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "type": notice.level.value,
         "reason": notice.reason,

@@ -95,23 +95,23 @@ def _stay_before_the_first_stage(draft: Draft, spec: RolloutSpec, world: World) 
 
 
 def _advance(draft: Draft, spec: RolloutSpec, world: World, plan: Stage, stage: StageStatus) -> Draft:
-    soaked = stage.soaked_seconds >= seconds(plan.soak)
-    if not soaked:
+    # A soak of no time still needs one look with the weights in force: no stage is left before it was there.
+    if stage.soaked_seconds < seconds(plan.soak) or stage.soaked_seconds == 0:
         return draft.staying(Hold(Reason.SOAKING, f"Stage {stage.index + 1} soaks for {plan.soak}"))
     if stage.index + 1 == len(spec.stages):
         return _promote(draft, spec)
     needs_pass = plan.advance is Advance.ON_PASS or spec.stages[stage.index + 1].weight == 100
     if needs_pass and draft.status.verdict is not Verdict.PASS:
-        return _undecided(draft, spec, world, plan, stage)
+        return _undecided(draft, spec, world, plan, stage, "for every guardrail to pass")
     if not needs_pass and min(stage.arm_requests, default=0) < plan.min_requests:
-        sentence = f"Stage {stage.index + 1} waits until every arm has answered {plan.min_requests} requests"
-        return draft.staying(Hold(Reason.JUDGING, sentence))
+        what = f"until every arm has answered {plan.min_requests} requests"
+        return _undecided(draft, spec, world, plan, stage, what)
     return _enter(draft, spec, world, stage.index + 1, gate=needs_pass)
 
 
-def _undecided(draft: Draft, spec: RolloutSpec, world: World, plan: Stage, stage: StageStatus) -> Draft:
+def _undecided(draft: Draft, spec: RolloutSpec, world: World, plan: Stage, stage: StageStatus, what: str) -> Draft:
     if stage.soaked_seconds < seconds(plan.max_duration):
-        return draft.staying(Hold(Reason.JUDGING, f"Stage {stage.index + 1} waits for every guardrail to pass"))
+        return draft.staying(Hold(Reason.JUDGING, f"Stage {stage.index + 1} waits {what}"))
     sentence = f"stage {stage.index + 1} reached its maxDuration of {plan.max_duration} undecided"
     match spec.analysis.on_inconclusive:
         case OnInconclusive.ROLLBACK:
@@ -127,7 +127,9 @@ def _enter(draft: Draft, spec: RolloutSpec, world: World, index: int, gate: bool
     stage = StageStatus(index=index, started_at=timestamp(draft.now))
     traffic = wanting(draft.status.traffic, weights_for(spec, weight))
     message = f"Stage {index + 1} of {len(spec.stages)} begins{why}: {weight} % to {spec.candidate.name}"
-    entered = draft.change(stage=stage, traffic=traffic).recording(Reason.STAGE_STARTED, message, weight)
+    # A verdict belongs to the stage of its look; the next look says whether it still holds.
+    entered = draft.change(stage=stage, traffic=traffic, verdict=Verdict.INCONCLUSIVE)
+    entered = entered.recording(Reason.STAGE_STARTED, message, weight)
     if index == 0:
         return _first_look(entered, spec, world)
     if gate:
@@ -144,7 +146,7 @@ def _past_gate(draft: Draft) -> Draft:
         else rail.model_copy(update={"verdict": Verdict.INCONCLUSIVE, "evidence": 0})
         for rail in status.guardrails
     ]
-    return draft.change(engine=engine.reopened(status.engine), guardrails=undecided, verdict=Verdict.INCONCLUSIVE)
+    return draft.change(engine=engine.reopened(status.engine), guardrails=undecided)
 
 
 def _first_look(draft: Draft, spec: RolloutSpec, world: World) -> Draft:

@@ -1,0 +1,160 @@
+"""Steady, seeded client traffic: an open loop, so that a slow model does not slow the clients down.
+
+The program runs in a thread of its own and counts what clients see: which arm answered, how fast, with which code.
+It can be asked at any time; a request that failed is a request that a person would have complained about.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import threading
+import time
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from types import TracebackType
+
+import aiohttp
+from rolloutmodels import market
+
+DIFFERENT_REQUESTS = 128
+TIMEOUT_SECONDS = 30.0
+KEPT_ANSWERS = 50_000
+FAILED = 0  # the code of a request that got no answer at all
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one client saw. `at` is when it asked (Unix seconds); `arm` is empty when nobody said who answered."""
+
+    at: float
+    arm: str
+    code: int
+    seconds: float
+
+    @property
+    def is_ok(self) -> bool:
+        """True for an answer that a client can use."""
+        return 200 <= self.code < 300
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Answers of some stretch of time."""
+
+    answers: tuple[Answer, ...]
+
+    @property
+    def failed(self) -> list[Answer]:
+        """Requests that a client would complain about."""
+        return [answer for answer in self.answers if not answer.is_ok]
+
+    @property
+    def arms(self) -> Counter[str]:
+        """Requests that each arm answered."""
+        return Counter(answer.arm for answer in self.answers if answer.arm)
+
+    def share(self, arm: str) -> float:
+        """Percent of the answered requests that this arm answered."""
+        total = self.arms.total()
+        return 100 * self.arms[arm] / total if total else 0.0
+
+    def quantile_ms(self, arm: str, quantile: float) -> float | None:
+        """Latency quantile of this arm in ms; None without answers."""
+        waits = sorted(answer.seconds for answer in self.answers if answer.arm == arm)
+        return 1000 * waits[min(len(waits) - 1, int(quantile * len(waits)))] if waits else None
+
+
+@dataclass
+class Traffic:
+    """Requests for one model name at a steady rate, from `start` (or `with`) until `stop`, at most `longest_seconds`."""
+
+    url: str
+    model: str
+    per_second: float = 100.0
+    seed: int = 7
+    longest_seconds: float = 900.0
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._answers: deque[Answer] = deque(maxlen=KEPT_ANSWERS)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._send_all()), daemon=True, name="traffic")
+
+    def __enter__(self) -> Traffic:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> Traffic:
+        """Begin to send."""
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Send no more, and wait for the answers that are under way."""
+        self._stopping.set()
+        self._thread.join(TIMEOUT_SECONDS + 5)
+
+    def seen(self, since: float = 0.0, until: float = float("inf")) -> Seen:
+        """Answers to requests sent in this stretch of time (Unix seconds)."""
+        return Seen(tuple(answer for answer in list(self._answers) if since <= answer.at < until))
+
+    def newest(self, seconds: float) -> Seen:
+        """Answers to requests of the last `seconds`."""
+        return self.seen(since=time.time() - seconds)
+
+    async def _send_all(self) -> None:
+        rng, bodies = random.Random(self.seed), _bodies(self.seed)
+        timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
+        connector = aiohttp.TCPConnector(limit=0)
+        begun, sent, under_way = time.monotonic(), 0, set[asyncio.Task[None]]()
+        async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
+            while not self._stopping.is_set() and time.monotonic() - begun < self.longest_seconds:
+                task = asyncio.create_task(self._send(session, rng.choice(bodies)))
+                under_way.add(task)
+                task.add_done_callback(under_way.discard)
+                sent += 1
+                await asyncio.sleep(max(0.0, begun + sent / self.per_second - time.monotonic()))
+            await asyncio.gather(*under_way)
+
+    async def _send(self, session: aiohttp.ClientSession, body: bytes) -> None:
+        at, begun = time.time(), time.perf_counter()
+        arm, code = "", FAILED
+        headers = {"Content-Type": "application/json", **self.headers}
+        try:
+            async with session.post(f"{self.url}/v2/models/{self.model}/infer", data=body, headers=headers) as answer:
+                await answer.read()
+                arm, code = _arm(answer.headers.get("x-seldon-route", "")), answer.status
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            pass  # counted as an answer without a code
+        self._answers.append(Answer(at, arm, code, time.perf_counter() - begun))
+
+
+def _arm(route: str) -> str:
+    """Model of a route header such as `:enhanced_3:`."""
+    return route.strip(":").rpartition("_")[0]
+
+
+def _bodies(seed: int) -> list[bytes]:
+    """Requests as clients of the V2 protocol send them, from the seeded market."""
+    windows = market.sample(market.law(), seed, DIFFERENT_REQUESTS).features
+    return [
+        json.dumps(
+            {
+                "inputs": [
+                    {
+                        "name": "input_data",
+                        "datatype": "FP32",
+                        "shape": [1, *window.shape],
+                        "data": [round(float(x), 4) for x in window.ravel()],
+                    }
+                ]
+            }
+        ).encode()
+        for window in windows
+    ]
