@@ -44,7 +44,7 @@ async def _serve(settings: Settings, kube: Kube, proxy: Proxy, mlserver: MLServe
     experiments = ExperimentController(kube, scheduler, statuses)
     models = ModelController(kube, scheduler, statuses, mlserver, faults)
     _remember(Memory(settings.memory_file), scheduler, experiments, models)
-    server = Server(attempts, faults, scheduler, ready)
+    server = Server(attempts, faults, scheduler, models, ready)
     async with asyncio.TaskGroup() as group:
         for task in (
             attempts.serve(settings.attempts_pipe),

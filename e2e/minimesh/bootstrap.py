@@ -22,6 +22,10 @@ _MLSERVER_IDLE = "3s"
 # All models of one server replica share this many REST connections.
 _AGENT_CONNECTIONS = 20
 
+# uvicorn hangs up after a 500, and a request may already be on its way into the closing connection. Without this
+# every failing model would show 502 now and then, which its own counters do not know.
+_RETRY_OF_HANG_UPS = {"retry_on": "reset", "num_retries": 2, "retry_back_off": {"base_interval": "0.001s"}}
+
 _NAME_FROM_PATH = """
 function envoy_on_request(request)
   local headers = request:headers()
@@ -71,7 +75,7 @@ def _data_listener(settings: Settings, table: str, stat_prefix: str, port: int) 
 
 
 def _agent_listener(settings: Settings) -> Resource:
-    action = {"cluster": MLSERVER_CLUSTER, "timeout": "0s"}
+    action = {"cluster": MLSERVER_CLUSTER, "timeout": "0s", "retry_policy": _RETRY_OF_HANG_UPS}
     host = {"name": "agent", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "route": action}]}
     more = {
         "route_config": {"name": "agent", "virtual_hosts": [host]},
@@ -120,7 +124,13 @@ def _listener(name: str, port: int, stat_prefix: str, script: str, more: Resourc
 
 def _mlserver_cluster(settings: Settings) -> Resource:
     cluster = _cluster(MLSERVER_CLUSTER, loopback(settings.mlserver_port))
-    queue = {"max_connections": _AGENT_CONNECTIONS, "max_pending_requests": 100_000, "max_requests": 100_000}
+    plenty = 100_000  # what finds no free connection waits, as in Seldon's agent
+    queue = {
+        "max_connections": _AGENT_CONNECTIONS,
+        "max_pending_requests": plenty,
+        "max_requests": plenty,
+        "max_retries": plenty,
+    }
     return cluster | {
         "circuit_breakers": {"thresholds": [queue]},
         "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": _http_options()},

@@ -30,6 +30,7 @@ class Faults:
     scheduler: Scheduler = Scheduler.PRESENT
     held: set[str] = field(default_factory=set)  # Experiments whose next edit will not reach the proxy
     loads: dict[str, LoadFault] = field(default_factory=dict)  # by Model name
+    server_is_lost: bool = False  # the replica is gone, and its models with it
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def move_scheduler(self, state: Scheduler) -> None:

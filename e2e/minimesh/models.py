@@ -49,8 +49,22 @@ class ModelController:
         self.records.update(records)
         self.cache.expect(records)
         for name, record in records.items():
-            is_newest = record.serving == f"{name}_{record.version}"
-            self._scheduler.models[name] = ModelEntry(record.serving, is_available=is_newest)
+            self._scheduler.models[name] = _entry(name, record)
+
+    async def lose_server(self) -> None:
+        """As if the only server replica went away: no routes, nothing ready."""
+        self._faults.server_is_lost = True
+        for name, record in list(self.records.items()):
+            await self._scheduler.set_model(name, ModelEntry(None, is_available=False))
+            await self._statuses.model(name, record.uid, _NO_SERVER)
+
+    async def regain_server(self) -> None:
+        """The replica is back with everything it held."""
+        self._faults.server_is_lost = False
+        for name, record in list(self.records.items()):
+            if record.serving:
+                await self._scheduler.set_model(name, _entry(name, record))
+                await self._statuses.model(name, record.uid, ModelState("ModelAvailable"))
 
     async def keep_loaded(self) -> None:
         """Load what a restarted server has lost, for ever. No status tells of it, as with Seldon."""
@@ -130,7 +144,7 @@ class ModelController:
         await self._server.load(internal_name)
 
     async def _until_server_is_live(self, name: str, record: Record) -> None:
-        while not await self._server.is_live():
+        while self._faults.server_is_lost or not await self._server.is_live():
             await self._statuses.model(name, record.uid, _NO_SERVER)
             await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
 
@@ -144,3 +158,8 @@ class ModelController:
     async def _retire(self, internal_name: str) -> None:
         await self._scheduler.retire(internal_name, _GRACE_SECONDS)
         await self._server.unload(internal_name)
+
+
+def _entry(name: str, record: Record) -> ModelEntry:
+    is_newest = record.serving == f"{name}_{record.version}"
+    return ModelEntry(record.serving, is_available=is_newest)

@@ -97,6 +97,7 @@ class Scheduler:
         before = self.models.pop(name, None)
         if entry is not None:
             self.models[name] = entry
+            self._leaving.discard(entry.serving or "")
         if before and before.serving and (entry is None or entry.serving != before.serving):
             self._leaving.add(before.serving)
         await self._add(lambda: self._tell_of_model(name)).wait()

@@ -10,16 +10,25 @@ from aiohttp import web
 from e2e.minimesh.attempts import Attempts
 from e2e.minimesh.faults import Faults, LoadFault
 from e2e.minimesh.faults import Scheduler as SchedulerState
+from e2e.minimesh.models import ModelController
 from e2e.minimesh.scheduler import Scheduler
 
 
 class Server:
     """Routes of the HTTP port; README.md documents the switches."""
 
-    def __init__(self, attempts: Attempts, faults: Faults, scheduler: Scheduler, ready: asyncio.Event) -> None:
+    def __init__(
+        self,
+        attempts: Attempts,
+        faults: Faults,
+        scheduler: Scheduler,
+        models: ModelController,
+        ready: asyncio.Event,
+    ) -> None:
         self._attempts = attempts
         self._faults = faults
         self._scheduler = scheduler
+        self._models = models
         self._ready = ready
 
     async def serve(self, port: int) -> None:
@@ -36,6 +45,8 @@ class Server:
         app.router.add_get("/faults", self._list)
         app.router.add_put("/faults/scheduler", self._take_scheduler_away)
         app.router.add_delete("/faults/scheduler", self._bring_scheduler_back)
+        app.router.add_put("/faults/server", self._lose_server)
+        app.router.add_delete("/faults/server", self._regain_server)
         app.router.add_put("/faults/hold-edit/{name}", self._hold)
         app.router.add_delete("/faults/hold-edit/{name}", self._release)
         app.router.add_put("/faults/load/{name}", self._disturb_load)
@@ -52,6 +63,7 @@ class Server:
         return web.json_response(
             {
                 "scheduler": self._faults.scheduler.name,
+                "server_is_lost": self._faults.server_is_lost,
                 "hold-edit": sorted(self._faults.held),
                 "load": {name: vars(fault) for name, fault in self._faults.loads.items()},
             }
@@ -73,6 +85,14 @@ class Server:
         if self._faults.scheduler is SchedulerState.DETACHED:
             await self._faults.move_scheduler(SchedulerState.PRESENT)
             await self._scheduler.push()
+
+    async def _lose_server(self, _: web.Request) -> web.Response:
+        await self._models.lose_server()
+        return _done()
+
+    async def _regain_server(self, _: web.Request) -> web.Response:
+        await self._models.regain_server()
+        return _done()
 
     async def _hold(self, request: web.Request) -> web.Response:
         self._faults.held.add(request.match_info["name"])
