@@ -151,12 +151,6 @@ def _account(stack: Stack) -> Path:
 # -- what it renders
 
 
-def test_the_chart_holds_the_definition_that_the_models_give() -> None:
-    assert (paths.CHART / "files" / "modelrollouts.yaml").read_bytes() == DEFINITION.read_bytes(), (
-        "run `cp crds/modelrollouts.yaml charts/modelrollout/files/`"
-    )
-
-
 def test_the_rendered_definition_is_the_committed_one_and_is_kept(stack: Stack) -> None:
     rendered = _one(_render(stack, []), "CustomResourceDefinition")
 

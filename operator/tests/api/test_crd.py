@@ -10,7 +10,9 @@ from modelrollout import __main__ as program
 from modelrollout.api import crd
 from modelrollout.api.contract import Contract
 
-COMMITTED = Path(__file__).parents[3] / "crds" / "modelrollouts.yaml"
+ROOT = Path(__file__).parents[3]
+COMMITTED = ROOT / "crds" / "modelrollouts.yaml"
+IN_CHART = ROOT / "charts" / "modelrollout" / "files" / "modelrollouts.yaml"
 
 # JSONSchemaProps of apiextensions.k8s.io/v1, as far as a structural schema may use it.
 KNOWN = {
@@ -45,6 +47,10 @@ def _parts(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[s
 
 def test_the_committed_file_is_what_the_models_say() -> None:
     assert COMMITTED.read_text() == crd.manifest(), "run `python -m modelrollout crd > crds/modelrollouts.yaml`"
+
+
+def test_the_chart_installs_the_same_definition() -> None:
+    assert IN_CHART.read_text() == COMMITTED.read_text(), "run `cp crds/modelrollouts.yaml charts/modelrollout/files/`"
 
 
 def test_the_sub_command_prints_it(capsys: pytest.CaptureFixture[str]) -> None:

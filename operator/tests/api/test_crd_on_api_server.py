@@ -7,7 +7,6 @@ import httpx
 import pytest
 import yaml
 from modelrollout.api import spec as specs
-from modelrollout.errors import SpecInvalid
 
 pytestmark = pytest.mark.stack
 
@@ -48,11 +47,3 @@ def test_bad_specs_are_refused_with_one_clear_sentence(path: Path, rollouts: htt
     causes = [f"{cause['field']}: {cause['message']}" for cause in answer.get("details", {}).get("causes", [])]
     sentences = [cause for cause in causes if not cause.startswith("<nil>: ")] or [answer["message"].split(": ", 1)[1]]
     assert sentences == _expected(path, "API server")
-
-
-@pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)
-def test_the_operator_refuses_them_too(path: Path) -> None:
-    with pytest.raises(SpecInvalid) as refusal:
-        specs.parse(yaml.safe_load(path.read_text())["spec"])
-
-    assert [str(refusal.value)] == _expected(path, "operator")
