@@ -2,8 +2,8 @@
 
 from modelrollout.api.reasons import Reason
 from modelrollout.api.spec import RolloutSpec
-from modelrollout.api.status import ArmShare, Artefact, Outcome, RolloutStatus, Traffic
-from modelrollout.plan import hashes
+from modelrollout.api.status import ArmShare, Artefact, Outcome, RolloutStatus, Traffic, Verdict
+from modelrollout.plan import engine, hashes
 from modelrollout.plan.draft import Draft
 from modelrollout.plan.world import World
 
@@ -64,10 +64,18 @@ def _remember_artefacts(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
 
 
 def _note_policy(draft: Draft, spec: RolloutSpec) -> Draft:
-    """Guardrails and analysis may change in mid-run: the next look uses them, and the history says so."""
-    wanted = hashes.policy(spec)
-    if draft.status.policy_hash == wanted:
+    """Guardrails and analysis may change in mid-run: the next look uses them, and the history says so.
+
+    Until then nothing is known: a verdict under the old guardrails must neither open a stage nor hold one.
+    """
+    status, wanted = draft.status, hashes.policy(spec)
+    if status.policy_hash == wanted:
         return draft
+    draft = draft.change(policy_hash=wanted)
+    if status.outcome is not None:
+        return draft
+    same = {rail.name for rail in spec.guardrails if engine.kept(rail, status.engine)}
+    kept = [rail for rail in status.guardrails if rail.name in same]
     message = "Guardrails or analysis changed: the next look uses them; changed guardrails begin their evidence anew"
-    weight = draft.status.traffic.candidate_weight
-    return draft.change(policy_hash=wanted).recording(Reason.POLICY_CHANGED, message, weight)
+    draft = draft.change(guardrails=kept, verdict=Verdict.INCONCLUSIVE)
+    return draft.recording(Reason.POLICY_CHANGED, message, status.traffic.candidate_weight)

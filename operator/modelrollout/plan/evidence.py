@@ -18,26 +18,39 @@ from modelrollout.plan.world import ArmCounts, LookData
 
 @dataclass(frozen=True)
 class Judged:
-    """What one look made of the guardrails; `gaps` are those that it told nothing of, with the sentence why."""
+    """What one look made of the guardrails. It is complete when every guardrail that may decide was told of."""
 
     engine: list[EngineState]
     guardrails: list[GuardrailStatus]
     verdict: Verdict
-    gaps: Mapping[str, str]
+    is_complete: bool
 
 
 def judge(spec: RolloutSpec, status: RolloutStatus, look: LookData, history: Histogram | None) -> Judged:
-    """The evidence after this look, and what it says. Guardrails without data keep their evidence as it was."""
+    """The evidence after this look, and what it says. Guardrails without data keep their evidence as it was.
+
+    A guardrail that is new or changed begins with the next look: this one did not read its edges.
+    """
     states, gaps = dict[str, EngineState](), dict(look.gaps)
     for rail in spec.guardrails:
+        kept = engine.kept(rail, status.engine)
         try:
-            states[rail.name] = engine.kept(rail, status.engine) or engine.opened(rail, history)
-            if rail.name not in gaps:
-                states[rail.name] = _advanced(rail, states[rail.name], spec, status.stage, look)
+            states[rail.name] = kept or engine.opened(rail, history)
+            if kept is not None and rail.name not in gaps:
+                states[rail.name] = _advanced(rail, kept, spec, status.stage, look)
         except Refusal as refusal:
             gaps[rail.name] = str(refusal)
     read = _read(spec, states, gaps)
-    return Judged(list(states.values()), read, _together(spec, read), gaps)
+    return Judged(list(states.values()), read, _together(spec, read), not gaps.keys() & _deciding(spec))
+
+
+def looked_at_seconds(spec: RolloutSpec, look: LookData, since: float) -> float:
+    """The part of a look after `since` that counts as time: at most one interval, for nobody looked at the rest."""
+    return max(0.0, min(look.until - max(look.since, since), seconds(spec.analysis.interval)))
+
+
+def _deciding(spec: RolloutSpec) -> set[str]:
+    return {rail.name for rail in spec.guardrails if rail.action is not GuardrailAction.REPORT}
 
 
 def failed(spec: RolloutSpec, status: RolloutStatus, action: GuardrailAction) -> str:
@@ -51,7 +64,7 @@ def _advanced(
     rail: Guardrail, stored: EngineState, spec: RolloutSpec, stage: StageStatus | None, look: LookData
 ) -> EngineState:
     if rail.query is not None:
-        return _advanced_query(rail, stored, look)
+        return _advanced_query(rail, stored, look, looked_at_seconds(spec, look, look.since))
     rule, state = engine.unpack(stored)
     schedule = restarts.Schedule(_planned_looks(spec), len(spec.stages))
     begins = stage.index + 1 if stage and stage.looks == 0 else 0
@@ -61,14 +74,14 @@ def _advanced(
     return engine.pack(rail, rule, guardrails.advance(rule, state, block, gamma_fail, gamma_pass))
 
 
-def _advanced_query(rail: Guardrail, stored: EngineState, look: LookData) -> EngineState:
+def _advanced_query(rail: Guardrail, stored: EngineState, look: LookData, counted_seconds: float) -> EngineState:
     assert rail.query is not None
     value = look.values.get(rail.name, "it was not asked")
     if isinstance(value, str):
         raise CountsRefused(value)
     rule, state = engine.threshold(rail, rail.query), engine.unpack_threshold(stored)
     beyond = engine.excess(rail.query, value)
-    return engine.pack_threshold(rail, thresholds.advance(rule, state, beyond, look.until - look.since))
+    return engine.pack_threshold(rail, thresholds.advance(rule, state, beyond, counted_seconds))
 
 
 def _errors(rail: Guardrail, look: LookData) -> Counts:
@@ -131,7 +144,7 @@ def _findings(spec: RolloutSpec, states: Mapping[str, EngineState]) -> dict[str,
 
 def _together(spec: RolloutSpec, read: list[GuardrailStatus]) -> Verdict:
     """One verdict of all guardrails that may decide. Fail wins, then missing data, then doubt."""
-    deciding = {rail.name for rail in spec.guardrails if rail.action is not GuardrailAction.REPORT}
+    deciding = _deciding(spec)
     said = {one.verdict for one in read if one.name in deciding}
     for verdict in (Verdict.FAIL, Verdict.NO_DATA, Verdict.INCONCLUSIVE):
         if verdict in said:

@@ -20,9 +20,13 @@ LEAST_TO_CLEAR = 50  # requests in a look that agree with the written split end 
 def count(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
     """The draft after this look; unchanged when none was due."""
     status, look = draft.status, world.look
-    if look is None or status.stage is None or status.outcome is not None:
+    if status.stage is None or status.outcome is not None:
+        return draft
+    if look is None and not _has_nothing_new(status, spec, world, draft.now):
         return draft
     draft = draft.change(look_due_at=grid.next_tick(draft.now, seconds(spec.analysis.interval), world.uid))
+    if look is None:
+        return draft
     if isinstance(look, NoData):
         return _without_data(draft, look)
     judged = evidence.judge(spec, status, look, world.history)
@@ -32,10 +36,21 @@ def count(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
         verdict=judged.verdict,
         last_look_at=look.until,
         looks=status.looks + 1,
-        stage=_stage_after(status, spec, world, look, complete=not judged.gaps),
-        no_data_since=_no_data_since(draft, bool(judged.gaps)),
+        stage=_stage_after(status, spec, world, look, judged.is_complete),
+        no_data_since=_no_data_since(draft, not judged.is_complete),
     )
     return _compare_split(draft, spec, look)
+
+
+def _has_nothing_new(status: RolloutStatus, spec: RolloutSpec, world: World, now: float) -> bool:
+    """True when a look is due whose evaluation time was counted before: the interval grew, or the clock was set back.
+
+    It must wait for the next tick, or it would be asked for again and again until then.
+    """
+    if status.last_look_at is None or (status.look_due_at is not None and now < status.look_due_at):
+        return False
+    tick = grid.tick_at_or_before(now, seconds(spec.analysis.interval), world.uid)
+    return grid.evaluation_time(tick, world.scrape_seconds) <= status.last_look_at
 
 
 def _without_data(draft: Draft, look: NoData) -> Draft:
@@ -55,26 +70,22 @@ def _stage_after(status: RolloutStatus, spec: RolloutSpec, world: World, look: L
 
     A block that is longer than the interval counts as one interval: what happened while nobody looked is no soak.
     """
-    stage = status.stage
+    stage, applied_at = status.stage, status.traffic.applied_at
     assert stage is not None
-    in_force = status.traffic.applied_at is not None and look.until > status.traffic.applied_at
     ready = all(
         name in world.models and world.models[name].is_ready for name in (spec.baseline.name, spec.candidate.name)
     )
-    soaks = complete and in_force and ready and not spec.paused and not status.traffic.mismatch
+    soaks = complete and ready and not spec.paused and not status.traffic.mismatch
+    soaked = evidence.looked_at_seconds(spec, look, applied_at) if soaks and applied_at is not None else 0.0
     requests = [round(look.baseline.requests), round(look.candidate.requests)]
     seen = stage.arm_requests or [0, 0]
     return stage.model_copy(
         update={
             "looks": stage.looks + 1,
-            "soaked_seconds": stage.soaked_seconds + (_looked_at(spec, look) if soaks else 0.0),
+            "soaked_seconds": stage.soaked_seconds + soaked,
             "arm_requests": [before + new for before, new in zip(seen, requests, strict=True)],
         }
     )
-
-
-def _looked_at(spec: RolloutSpec, look: LookData) -> float:
-    return min(look.until - look.since, seconds(spec.analysis.interval))
 
 
 def _compare_split(draft: Draft, spec: RolloutSpec, look: LookData) -> Draft:

@@ -1,5 +1,7 @@
 """Stay, go on, or roll back: what the verdict means for the stage we are in."""
 
+from dataclasses import replace
+
 from modelrollout.api.contract import seconds
 from modelrollout.api.reasons import Reason
 from modelrollout.api.spec import Advance, GuardrailAction, OnInconclusive, OnNoData, RolloutSpec, Stage
@@ -21,7 +23,7 @@ def move(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
     if failed and status.stage is not None:
         return roll_back(draft, spec, failed)
     draft = _reasons_to_stay(draft, spec, world)
-    if draft.hold:
+    if draft.hold or draft.status.outcome is not None:
         return draft
     if status.stage is None:
         return _enter(draft, spec, world, 0)
@@ -79,7 +81,7 @@ def _stay_without_data(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
         return draft.staying(hold)
     if spec.analysis.on_no_data is OnNoData.ROLLBACK:
         why = f"no data for {spec.analysis.no_data_deadline}, and analysis.onNoData is Rollback"
-        return roll_back(draft, spec, why).staying(hold)
+        return roll_back(replace(draft, hold=None), spec, why)
     return draft.staying(Hold(hold.reason, hold.message, paused=spec.analysis.on_no_data is OnNoData.PAUSE))
 
 
