@@ -130,7 +130,7 @@ def _is_readable(stored: EngineState) -> bool:
 
 
 def _stamp(rail: Guardrail) -> str:
-    return hashes.of(rail.model_dump(mode="json", exclude={"action", "critical"}))
+    return hashes.of(hashes.chosen(rail, "action", "critical"))
 
 
 def _json(value: object) -> str:
