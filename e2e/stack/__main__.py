@@ -50,6 +50,7 @@ def _settings(options: argparse.Namespace, directory: Path) -> Settings:
         namespace=options.namespace,
         without=frozenset(filter(None, options.without.split(","))),
         kubeconfig=options.kubeconfig,
+        operator=options.operator,
         kind=options.cluster == "kind",
         seldon_is_external=options.seldon == "external",
         data_plane_url=options.data_plane_url,
@@ -80,6 +81,7 @@ def _add_up(up: argparse.ArgumentParser) -> None:
     up.add_argument("--foreground", action="store_true", help="stay until Ctrl-C, then stop everything")
     up.add_argument("--namespace", default="models", help="where the models live (default: models)")
     up.add_argument("--without", default="", metavar="A,B", help=f"parts to leave out, of {', '.join(PARTS)}")
+    up.add_argument("--operator", action="store_true", help="install the chart, and run the operator with its rights")
     up.add_argument("--kubeconfig", type=Path, help="use this cluster; no control plane is started")
     up.add_argument(
         "--cluster", choices=("own", "kind"), default="own", help="own (default) or kind, which needs Docker"

@@ -69,6 +69,16 @@ class Access:
         ]
         return self.helm("upgrade", "--install", release, str(chart), "--namespace", self.namespace, *settings)
 
+    def operator_kubeconfig(self, release: str = "modelrollout") -> Path:
+        """A kubeconfig with the rights of the ServiceAccount that the chart made: what the operator runs with."""
+        one = f"--selector=app.kubernetes.io/instance={release}"
+        name = self.kubectl(
+            "get", "serviceaccount", one, "-n", self.namespace, "-o", "jsonpath={.items[*].metadata.name}"
+        )
+        if not name:
+            raise CommandError(f"Release {release} has no ServiceAccount in namespace {self.namespace}.")
+        return self.service_account_kubeconfig(self.namespace, name)
+
     def service_account_kubeconfig(self, namespace: str, name: str, duration: str = "24h") -> Path:
         """A kubeconfig with a real token of that ServiceAccount, by the TokenRequest API."""
         token = self.kubectl("create", "token", name, "--namespace", namespace, "--duration", duration).strip()
@@ -77,10 +87,13 @@ class Access:
 
 
 def _run(command: list[str], environment: dict[str, str], input: str | None = None) -> str:
-    done = subprocess.run(
-        command, env=environment, input=input, capture_output=True, text=True, timeout=SECONDS_FOR_A_COMMAND
-    )
+    asked = " ".join([Path(command[0]).name, *command[1:]])
+    try:
+        done = subprocess.run(
+            command, env=environment, input=input, capture_output=True, text=True, timeout=SECONDS_FOR_A_COMMAND
+        )
+    except subprocess.TimeoutExpired:
+        raise CommandError(f"{asked} had no answer within {SECONDS_FOR_A_COMMAND} s.") from None
     if done.returncode != 0:
-        asked = " ".join([Path(command[0]).name, *command[1:]])
         raise CommandError(f"{asked} failed: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout

@@ -100,6 +100,12 @@ class Process:
             raise PartError(self.part.name, what, self.log)
         return answers
 
+    def check(self) -> None:
+        """Raises `PartError` when it has died after it was ready."""
+        if not self.is_running:
+            self._write_end()
+            raise PartError(self.part.name, f"ended with exit code {self.exit_code} after it was ready", self.log)
+
     def stop(self) -> None:
         """SIGTERM, and SIGKILL if it is still there after ten seconds."""
         self._end(signal.SIGTERM)

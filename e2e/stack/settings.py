@@ -31,12 +31,14 @@ class Settings:
     """The cluster runs the real Seldon: no minimesh, Envoy or MLServer here, and the two addresses below are needed."""
     data_plane_url: str = ""
     envoy_stats_url: str = ""
+    operator: bool = False
+    """Install the chart and run the operator under its ServiceAccount, last."""
     ready_within_seconds: float = 90
 
     @property
     def name(self) -> str:
-        """The stack's name, as a kind cluster may be called."""
-        return re.sub(r"[^a-z0-9-]+", "-", self.directory.name.lower()).strip("-") or "stack"
+        """The stack's name in a form that a kind cluster may have."""
+        return "modelrollout-" + re.sub(r"[^a-z0-9]+", "-", self.directory.name.lower()).strip("-")
 
     @property
     def has_own_control_plane(self) -> bool:

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import FrameType, TracebackType
 
@@ -34,7 +34,9 @@ class Stack:
     """
 
     def __init__(self, settings: Settings | None = None, say: Callable[[str], None] = print) -> None:
-        self.settings = settings or Settings()
+        chosen = settings or Settings()
+        # Parts run in folders of their own, where a relative path would mean something else.
+        self.settings = replace(chosen, directory=chosen.directory.resolve())
         self.times: dict[str, float] = {}
         """Seconds until each part was ready (from its own start), of `tools` and of `all`."""
         self._say_to = say
@@ -70,6 +72,9 @@ class Stack:
                 clusters.create_kind(self.settings.name, self._own_kubeconfig, self.say)
             self._start_on_free_ports(binaries)
             self._make_namespace()
+            if self.settings.operator:
+                self.install_chart()
+                self.start_operator()
         except BaseException:
             self.down()
             raise
@@ -166,7 +171,14 @@ class Stack:
 
     def install_chart(self, release: str = "modelrollout", values: Mapping[str, object] | None = None) -> str:
         """See `Access.install_chart`."""
-        return self.access.install_chart(release, values)
+        said = self.access.install_chart(release, values)
+        managers = self._processes.get("kube-controller-manager")
+        if managers:
+            # Its garbage collector asks for new kinds every 30 s, and at its start: what a deleted ModelRollout owns
+            # would stay that long, and every story that deletes one would wait for it.
+            managers.kill()
+            managers.start()
+        return said
 
     def service_account_kubeconfig(self, namespace: str, name: str, duration: str = "24h") -> Path:
         """See `Access.service_account_kubeconfig`."""
@@ -182,15 +194,20 @@ class Stack:
         return iter(self._processes.values())
 
     def start_operator(
-        self, kubeconfig: Path, namespace: str | None = None, environment: Mapping[str, str] | None = None
+        self,
+        kubeconfig: Path | None = None,
+        namespace: str | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> Process:
-        """Runs the operator with the rights of `kubeconfig`, as part `operator`, until it answers on /healthz.
+        """Starts the operator as part `operator` and waits until it answers on /healthz; replaces one that runs.
 
-        Replaces one that runs. `environment` overrides the stack's settings for it. Raises `PartError`.
+        It has the rights of `kubeconfig`, by default those of the installed chart's ServiceAccount.
+        `environment` goes over the stack's settings for it. Raises `PartError`.
         """
         if "operator" in self._processes:
             self._processes["operator"].stop()
-        part = plan.operator(self._standing(), kubeconfig, namespace or self.namespace, environment or {})
+        rights = kubeconfig or self.access.operator_kubeconfig()
+        part = plan.operator(self._standing(), rights, namespace or self.namespace, environment or {})
         process = self._processes["operator"] = self._process(part)
         process.start()
         self._note_time(process)
@@ -229,7 +246,7 @@ class Stack:
                 return
 
     def _prepare(self, chosen: ports.Ports, binaries: Mapping[str, Path]) -> Ground:
-        directory = self.settings.directory.resolve()
+        directory = self.settings.directory
         own: Certificates | None = None
         kubeconfig = self._own_kubeconfig
         if self.settings.has_own_control_plane:
@@ -244,7 +261,7 @@ class Stack:
 
     @property
     def _own_kubeconfig(self) -> Path:
-        return self.settings.directory.resolve() / "kubeconfig"
+        return self.settings.directory / "kubeconfig"
 
     def _start(self, planned: list[Part]) -> None:
         """Each part as soon as what it needs is ready."""
@@ -260,6 +277,8 @@ class Stack:
                 starting.remove(process)
                 ready.add(process.part.name)
                 self._note_time(process)
+            for name in ready:
+                self._processes[name].check()
             time.sleep(SECONDS_BETWEEN_LOOKS)
 
     def _process(self, part: Part) -> Process:

@@ -17,13 +17,14 @@ from e2e.stack.settings import Settings
 from e2e.stack.stack import Stack
 
 SECONDS_TO_COME_DOWN = 30
-DETACH = "MODELROLLOUT_STACK_DETACH"
+DETACH = "LOCAL_STACK_DETACH"
 
 
 def run(settings: Settings) -> int:
     """Holds a stack until SIGTERM or Ctrl-C, and reports parts that die meanwhile."""
+    is_in_background = os.environ.pop(DETACH, None) is not None  # popped, for the parts inherit what is left
     with Stack(settings, say=_say) as stack:
-        if os.environ.get(DETACH):
+        if is_in_background:
             _let_go_of_the_terminal()
         while True:
             time.sleep(0.5)
@@ -41,7 +42,7 @@ def start_in_background(settings: Settings, arguments: Sequence[str]) -> int:
         text=True, start_new_session=True,
     )  # fmt: skip
     try:
-        return _show_until_ready(supervisor, settings.directory)
+        return _show_until_ready(supervisor, settings.directory.resolve())
     except BaseException:
         supervisor.terminate()
         supervisor.wait()

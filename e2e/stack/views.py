@@ -8,9 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
 from e2e.stack.directories import owner
 from e2e.stack.errors import MissingError
 from e2e.stack.processes import Run, born
@@ -31,6 +28,10 @@ class Row:
             return "running"
         return "gone" if self.run.exit_code is None else f"ended ({self.run.exit_code})"
 
+    def cells(self) -> tuple[str, ...]:
+        resident = f"{self.resident_mb:.0f}" if self.resident_mb else "-"
+        return (self.part, str(self.run.pid), self.state, self.run.address, _age(self.run.since), resident)
+
 
 def rows(directory: Path) -> list[Row]:
     """A row per part that was started, in the order of their starts."""
@@ -44,14 +45,8 @@ def show_status(directory: Path) -> int:
     if pid is None:
         print(f"No stack runs in {directory}.")
         return 1
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("PART", "PID", "STATE", "ADDRESS", "SINCE", "RSS MB"):
-        table.add_column(column, justify="right" if column in ("PID", "RSS MB") else "left", no_wrap=True)
     found = rows(directory)
-    for row in found:
-        resident = f"{row.resident_mb:.0f}" if row.resident_mb else "-"
-        table.add_row(row.part, str(row.run.pid), row.state, row.run.address, _age(row.run.since), resident)
-    Console(soft_wrap=True).print(table)
+    print(_table([("PART", "PID", "STATE", "ADDRESS", "SINCE", "RSS MB"), *(row.cells() for row in found)]))
     total = sum(row.resident_mb or 0 for row in found)
     print(f"\nin {directory}, {total:.0f} MB, supervisor {pid}; export KUBECONFIG={_kubeconfig(directory)}")
     return 0
@@ -73,6 +68,15 @@ def show_logs(directory: Path, part: str | None, lines: int, follow: bool) -> in
         for text in _growth(logs / f"{part}.log"):
             print(text, end="", flush=True)
     return 0
+
+
+def _table(lines: list[tuple[str, ...]]) -> str:
+    """Columns as wide as their widest cell; the last, a number, to the right."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    padded = [[cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in lines]
+    return "\n".join(
+        "  ".join([*cells[:-1], line[-1].rjust(widths[-1])]) for line, cells in zip(lines, padded, strict=True)
+    )
 
 
 def _row(part: str, run: Run) -> Row:
