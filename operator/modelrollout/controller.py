@@ -29,7 +29,7 @@ from modelrollout.observe.batching import Reader
 from modelrollout.observe.prometheus import Connection
 from modelrollout.observe.settling import Settling
 from modelrollout.plan import grid, machine, standing, steering
-from modelrollout.plan.actions import Decision, WriteWeights
+from modelrollout.plan.actions import Decision
 from modelrollout.plan.world import ExperimentView, LookData, NoData, World
 from modelrollout.settings import Settings
 
@@ -99,20 +99,11 @@ class Controller:
         name = steering.experiment_name(spec, metadata["name"])
         found = await self._cluster.get(EXPERIMENT, metadata["namespace"], name)
         view = seldon.experiment(found, metadata["uid"], False) if found else None
-        if view is None or view.owner or all(arm == view.default for arm, weight in view.weights if weight):
+        away = steering.release(spec, view, name) if view else None
+        if away is None:
             return
-        weights = tuple((arm, 100 if arm == view.default else 0) for arm, _ in view.weights)
-        away = WriteWeights(
-            name, view.uid, view.default, weights, view.fence, view.default, view.weights, view.fence, view.is_annotated
-        )
         await experiments.write(self._cluster, metadata["namespace"], away)
-        log.info(
-            "%s/%s deleted: all traffic of %s is back on %s",
-            metadata["namespace"],
-            metadata["name"],
-            name,
-            view.default,
-        )
+        log.info("%s/%s deleted: all traffic of %s is back", metadata["namespace"], metadata["name"], name)
 
     def watching(self, changed: Key) -> list[Key]:
         """The rollouts that a change of this Model or Experiment concerns."""

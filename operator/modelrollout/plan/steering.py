@@ -60,6 +60,30 @@ def steer(draft: Draft, spec: RolloutSpec, world: World, rollout: str) -> Draft:
     return _written(_reporting_drift(draft, name, experiment, weights).acting(write))
 
 
+def release(spec: RolloutSpec, experiment: ExperimentView, name: str) -> WriteWeights | None:
+    """The write that leaves all traffic with the baseline when the rollout goes; None when there is nothing to do.
+
+    Somebody may have changed default or arms just before. Without an arm that may keep the traffic nothing is written:
+    the Experiment goes with the rollout, and then every model serves itself.
+    """
+    arms = [arm for arm, _ in experiment.weights]
+    served = {arm for arm, weight in experiment.weights if weight}
+    safe = [arm for arm in (spec.baseline.name, experiment.default) if arm in arms and arm != spec.candidate.name]
+    if experiment.owner or not safe or served == {safe[0]}:
+        return None
+    return WriteWeights(
+        name=name,
+        uid=experiment.uid,
+        default=experiment.default if experiment.default in arms else safe[0],
+        weights=tuple((arm, 100 if arm == safe[0] else 0) for arm in arms),
+        fence=experiment.fence,
+        read_default=experiment.default,
+        read_weights=experiment.weights,
+        read_fence=experiment.fence,
+        is_annotated=experiment.is_annotated,
+    )
+
+
 def scaled(traffic: Traffic) -> Weights:
     """The wanted weights in the numbers that are written."""
     return tuple((share.name, share.weight * traffic.scale) for share in traffic.wanted)
