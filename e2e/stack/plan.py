@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import yaml
 
@@ -276,7 +276,8 @@ def _job(name: str, url: str, namespace: str) -> dict[str, Any]:
     return {
         "job_name": name,
         "scheme": place.scheme,
-        "metrics_path": place.path,
+        "metrics_path": place.path or "/metrics",
+        "params": parse_qs(place.query, keep_blank_values=True),
         "static_configs": [{"targets": [place.netloc], "labels": {"namespace": namespace}}],
         # MLServer names a text format that Prometheus 3 does not know and would refuse.
         "fallback_scrape_protocol": "PrometheusText0.0.4",

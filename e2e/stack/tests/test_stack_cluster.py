@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import urllib.parse
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -74,16 +76,29 @@ def test_objects_outlive_a_kill_of_the_api_server(stack: Stack) -> None:
     assert "kept" in stack.kubectl("get", "configmaps", "-n", "default")
 
 
-def test_a_second_stack_stands_on_a_given_cluster(stack: Stack, tmp_path: Path) -> None:
+def test_a_second_stack_stands_on_a_given_cluster_with_its_own_mesh(
+    stack: Stack, tmp_path: Path, eventually: Eventually
+) -> None:
+    # The first stack plays the cluster where the real Seldon runs: for the second, all of it is somebody else's.
     settings = Settings(
         directory=tmp_path / "second",
         kubeconfig=stack.kubeconfig,
         namespace="elsewhere",
-        without=frozenset({"mlserver", "minimesh", "envoy"}),
+        seldon_is_external=True,
+        data_plane_url=stack.data_plane_url,
+        envoy_stats_url=f"{stack.envoy_stats_url}?usedonly",
     )
 
     with Stack(settings) as second:
         assert [process.part.name for process in second.parts()] == ["prometheus"]
+        assert second.data_plane_url == stack.data_plane_url
         assert second.prometheus_url != stack.prometheus_url
         assert "elsewhere" in stack.kubectl("get", "namespaces")
-        assert stack.part("prometheus").is_running
+        eventually(lambda: has_sample(second, 'up{job="envoy", namespace="elsewhere"} == 1'), "its Envoy is scraped")
+    assert stack.part("prometheus").is_running
+
+
+def has_sample(stack: Stack, query: str) -> bool:
+    url = f"{stack.prometheus_url}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return bool(json.load(answer)["data"]["result"])
