@@ -1,8 +1,9 @@
 """Writes to the Seldon Experiment: bodies and patches (pure), and the calls that send them.
 
-The tests in a patch name everything that was read: uid, arms, weights, default and the fence. If anything else was
-there, the API server refuses, and the plan looks again. The fence names rollout and attempt, so that an operator which
-still believes in an older attempt cannot write.
+The tests in a patch name everything that was read: uid, generation, arms, weights, default and the fence. If anything
+else was there, the API server refuses, and the plan looks again. The fence names rollout and attempt, so that an
+operator which still believes in an older attempt cannot write. The generation keeps out one that was held up for so
+long that the same weights stand there again.
 """
 
 from typing import Any
@@ -54,6 +55,7 @@ def patch(action: WriteWeights) -> list[dict[str, Any]]:
     """The JSON patch, its tests first. Raises ValueError for weights that would break Seldon for every model."""
     tests: list[dict[str, Any]] = [
         {"op": "test", "path": "/metadata/uid", "value": action.uid},
+        {"op": "test", "path": "/metadata/generation", "value": action.read_generation},
         {"op": "test", "path": "/spec/candidates", "value": _arms(action.read_weights, check=False)},
     ]
     if action.read_default:

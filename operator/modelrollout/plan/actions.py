@@ -29,6 +29,7 @@ class WriteWeights:
     read_default: str
     read_weights: Weights
     read_fence: str
+    read_generation: int
     is_annotated: bool
 
 

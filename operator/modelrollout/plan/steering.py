@@ -44,7 +44,8 @@ def steer(draft: Draft, spec: RolloutSpec, world: World, rollout: str) -> Draft:
             return draft
         return _written(draft.acting(CreateExperiment(name, spec.baseline.name, scaled(draft.status.traffic), fence)))
     weights, default = _target(draft, spec, world)
-    if (experiment.weights, experiment.default) == (weights, default):
+    is_as_wanted = (experiment.weights, experiment.default) == (weights, default)
+    if is_as_wanted and experiment.fence == fence:
         return _confirmed(draft, experiment)
     write = WriteWeights(
         name=name,
@@ -55,8 +56,11 @@ def steer(draft: Draft, spec: RolloutSpec, world: World, rollout: str) -> Draft:
         read_default=experiment.default,
         read_weights=experiment.weights,
         read_fence=experiment.fence,
+        read_generation=experiment.generation,
         is_annotated=experiment.is_annotated,
     )
+    if is_as_wanted:  # a new attempt shuts the older ones out before it goes on; Seldon does not see the fence
+        return draft.acting(write)
     return _written(_reporting_drift(draft, name, experiment, weights).acting(write))
 
 
@@ -80,6 +84,7 @@ def release(spec: RolloutSpec, experiment: ExperimentView, name: str) -> WriteWe
         read_default=experiment.default,
         read_weights=experiment.weights,
         read_fence=experiment.fence,
+        read_generation=experiment.generation,
         is_annotated=experiment.is_annotated,
     )
 

@@ -15,7 +15,7 @@ from factories import (
     status,
     world,
 )
-from modelrollout.api.status import Outcome, Phase, RolloutStatus, Traffic
+from modelrollout.api.status import Outcome, Phase, RolloutStatus
 from modelrollout.judge.histograms import Histogram
 
 PLAIN = spec()
@@ -121,7 +121,7 @@ CASES = {
         PLAIN,
         status(PLAIN, 1, outcome=Outcome.ROLLED_BACK),
         world(experiment(100, 0), models=(model(BASELINE), model(CANDIDATE, artefact="v2"))),
-        Told(Phase.PENDING, "NotApplied", (100, 0), (), NEW, 0),
+        Told(Phase.PENDING, "NotApplied", (100, 0), ("100:0 to 100:0",), NEW, 0),
     ),
     "other stages begin a new attempt": Case(
         spec(stage(20), stage(100)),
@@ -203,6 +203,13 @@ def test_the_history_of_earlier_attempts_is_kept() -> None:
 
     assert [entry.reason for entry in second.history] == ["AttemptStarted", "Superseded", "AttemptStarted"]
     assert [entry.attempt for entry in second.history] == [2, 2, 1]
-    assert second.traffic == Traffic(
-        wanted=second.traffic.wanted, candidate_weight=0, experiment_uid="uid-1", applied_at=NOW
-    )
+
+
+def test_a_new_attempt_shuts_out_the_older_one_before_it_goes_on() -> None:
+    waiting = status(PLAIN, None, attempt=2, traffic={"applied_at": None, "written_at": None})
+    decision = decide(PLAIN, waiting, world(experiment(100, 0)))
+
+    assert told(decision).does == ("100:0 to 100:0",)
+    assert told(decision).because == "NotApplied"
+    fenced = experiment(100, 0, fence="0e6f-rollout/2")
+    assert decide(PLAIN, decision.status, world(fenced)).status.traffic.applied_at == NOW

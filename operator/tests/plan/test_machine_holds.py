@@ -283,9 +283,7 @@ def test_other_analysis_keeps_the_attempt_and_is_recorded() -> None:
 
 def test_a_changed_guardrail_begins_its_evidence_anew_and_the_others_keep_theirs() -> None:
     before = spec(stage(10, "10m"), stage(100), guardrails=[ERRORS, LATENCY])
-    after = spec(
-        stage(10, "10m"), stage(100), guardrails=[{"name": "errors", "errorRate": {"maxRatio": "1.2"}}, LATENCY]
-    )
+    after = spec(stage(10, "10m"), stage(100), guardrails=[{"name": "errors", "errorRate": {"maxRatio": 1.2}}, LATENCY])
     known = decide(before, status(before), world(AT_10, look=look())).status
     known = decide(after, known, world(AT_10, look=look(since=SINCE + 30))).status
     known = decide(after, known, world(AT_10, look=look(since=SINCE + 60))).status
@@ -295,7 +293,7 @@ def test_a_changed_guardrail_begins_its_evidence_anew_and_the_others_keep_theirs
 
 
 def test_a_verdict_under_the_old_guardrails_does_not_open_the_next_stage() -> None:
-    stricter = spec(guardrails=[{"name": "errors", "errorRate": {"maxRatio": "1.2"}}])
+    stricter = spec(guardrails=[{"name": "errors", "errorRate": {"maxRatio": 1.2}}])
     decision = decide(stricter, status(PLAIN, soaked=60, verdict=PASS), world(AT_10))
 
     assert told(decision).wanted == (90, 10)
@@ -304,7 +302,7 @@ def test_a_verdict_under_the_old_guardrails_does_not_open_the_next_stage() -> No
 
 def test_a_guardrail_that_was_loosened_no_longer_pauses() -> None:
     strict = spec(guardrails=[ERRORS | {"action": "Pause"}])
-    loose = spec(guardrails=[{"name": "errors", "errorRate": {"maxRatio": "9"}, "action": "Pause"}])
+    loose = spec(guardrails=[{"name": "errors", "errorRate": {"maxRatio": 9}, "action": "Pause"}])
 
     assert told(decide(loose, status(strict, verdict=FAIL), world(AT_10))).phase is Phase.PROGRESSING
 

@@ -211,6 +211,7 @@ def test_a_write_names_everything_that_was_read() -> None:
         read_default=CANDIDATE,
         read_weights=((BASELINE, 50), (CANDIDATE, 50)),
         read_fence="other/3",
+        read_generation=3,
         is_annotated=False,
     )
 
