@@ -98,8 +98,9 @@ class Proxy:
         before = await self._stats(pattern)
         for name in _ROUTES:
             _write(self._settings.routes_file(name), envoy.route_configuration(name, table.routes, version))
-        for _ in range(_PUSHES):
-            _write(self._settings.routes_bell / "rung", version)
+        for push in range(_PUSHES):
+            # Two names: the kernel may merge two equal events into one.
+            _write(self._settings.routes_bell / f"rung-{push}", version)
         if before is not None:
             prefixes = _ROUTES.values()
             await self._wait_for(pattern, lambda now: all(_has_handled(p, before, now, version) for p in prefixes))

@@ -75,6 +75,8 @@ class Server:
 
     async def _bring_scheduler_back(self, request: web.Request) -> web.Response:
         """The scheduler answers at once; the proxy finds it `attach_seconds` later (default 17)."""
+        if self._faults.scheduler is SchedulerState.PRESENT:
+            return _done()
         await self._faults.move_scheduler(SchedulerState.DETACHED)
         delay = float(request.query.get("attach_seconds", "17"))
         self._attaching = asyncio.create_task(self._attach_after(delay))

@@ -178,6 +178,19 @@ async def test_a_failing_mirror_is_unseen_by_clients(world: World, name: Name) -
     assert (await world.envoy("envoy_cluster_upstream_rq_total", **cluster) or 0) > 20
 
 
+async def test_a_slow_mirror_slows_everyone_on_its_server(world: World, name: Name) -> None:
+    """The agent has 20 connections for all models; 60 copies per second of 0.5 s each need 30."""
+    a, other = await world.model(name("a")), await world.model(name("other"))
+    mirror = await _model_told(world, name("m"), delay_ms="500")
+    await world.experiment(name("e"), {a: 1}, default=a, mirror=(mirror, 100))
+
+    async with world.traffic(a, per_second=60) as traffic, world.traffic(other, per_second=2) as bystander:
+        await asyncio.sleep(3)
+
+    assert traffic.errors == bystander.errors == []
+    assert max(answer.seconds for answer in bystander.answers) > 0.3
+
+
 @pytest.mark.parametrize("weights", [(0, 0), (2**31 - 1, 2**31 - 1, 2)], ids=["all zero", "a sum over 32 bits"])
 async def test_sums_envoy_refuses_freeze_every_route(world: World, name: Name, weights: tuple[int, ...]) -> None:
     arms = [await world.model(name(letter)) for letter in "abc"]
@@ -216,9 +229,13 @@ async def _refused_by(world: World, listener: str) -> float:
 
 
 async def _failing_model(world: World, name: str, percent: str) -> str:
+    return await _model_told(world, name, fail_percent=percent)
+
+
+async def _model_told(world: World, name: str, **parameters: str) -> str:
     if not world.target.obeys_echo_parameters:
-        pytest.skip("needs the echo artefact, which can be told to fail")
-    return await world.model(name, fail_percent=percent)
+        pytest.skip("needs the echo artefact, which can be told to fail or to be slow")
+    return await world.model(name, **parameters)
 
 
 def _need_agent(world: World) -> None:

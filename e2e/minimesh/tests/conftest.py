@@ -22,6 +22,8 @@ def target(stack: Stack) -> Target:
 
 @pytest.fixture
 async def faults(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
-    """PUT and DELETE of /faults/..., as in `await faults.put("/faults/hold-edit/e")`."""
+    """PUT and DELETE of /faults/..., as in `await faults.put("/faults/hold-edit/e")`; mended after the test."""
     async with httpx.AsyncClient(base_url=stack.minimesh_url, timeout=30) as client:
         yield client
+        await client.delete("/faults/scheduler?attach_seconds=0")
+        await client.delete("/faults/server")

@@ -24,16 +24,16 @@ async def test_a_negative_weight_blinds_the_controller_until_corrected(world: Wo
     good = await world.experiment(name("good"), {a: 100, b: 0}, default=a)
 
     await world.set_weights(bad, {b: -1})
-    await world.set_weights(good, {a: 0, b: 100})
-    await world.create_experiment(name("new"), {a: 1})
     async with world.watching(EXPERIMENTS, good) as history:
-        await asyncio.sleep(QUIET)
-        assert len(history.versions) == 1
-        assert conditions(history.versions[0][1])["Ready"] == ("True", "")
-        assert conditions(await world.get(EXPERIMENTS, name("new"))) == {}
-        assert set(await world.shares(a, 20)) == {f":{a}_1:"}
-
-        await world.set_weights(bad, {b: 1})
+        try:
+            await world.set_weights(good, {a: 0, b: 100})
+            await world.create_experiment(name("new"), {a: 1})
+            await asyncio.sleep(QUIET)
+            assert {conditions(obj)["Ready"] for _, obj in history.versions} == {("True", "")}
+            assert conditions(await world.get(EXPERIMENTS, name("new"))) == {}
+            assert set(await world.shares(a, 20)) == {f":{a}_1:"}
+        finally:
+            await world.set_weights(bad, {b: 1})  # or nothing could be deleted any more
         await history.until_flapped(2)
     await world.until(EXPERIMENTS, name("new"), is_true("Ready"))
     assert set(await world.shares(a, 20)) == {f":{b}_1:"}
@@ -132,12 +132,10 @@ async def test_a_lost_server_takes_routes_and_readiness_until_it_is_back(
     experiment = await world.experiment(name("e"), {a: 1}, default=a)
 
     await faults.put("/faults/server")
-    try:
-        lost = await world.until(EXPERIMENTS, experiment, is_false("ExperimentReady"))
-        model = await world.until(MODELS, a, is_false("Ready"))
-        answer = await world.ask(a)
-    finally:
-        await faults.delete("/faults/server")
+    lost = await world.until(EXPERIMENTS, experiment, is_false("ExperimentReady"))
+    model = await world.until(MODELS, a, is_false("Ready"))
+    answer = await world.ask(a)
+    await faults.delete("/faults/server")
 
     assert conditions(lost)["CandidatesReady"] == ("False", "Candidates not ready")
     assert model["status"]["conditions"][0]["message"] == "ScheduleFailed"
@@ -207,3 +205,17 @@ async def test_a_restarted_proxy_has_the_current_weights(stack: Stack, world: Wo
 
     assert set(await world.shares(a, 20)) == {f":{b}_1:"}
     assert await world.envoy("envoy_cluster_upstream_rq_total", envoy_cluster_name=f"{b}_1_http") == 20
+
+
+async def test_a_restart_of_the_api_server_is_survived(stack: Stack, world: World, name: Name) -> None:
+    a, b = await world.model(name("a")), await world.model(name("b"))
+    experiment = await world.experiment(name("e"), {a: 100, b: 0}, default=a)
+
+    async with world.traffic(a, per_second=20) as traffic:
+        await asyncio.to_thread(stack.part("kube-apiserver").kill)
+        await asyncio.to_thread(stack.part("kube-apiserver").start)
+        await world.set_weights(experiment, {a: 0, b: 100})
+        await world.until_answer(a, lambda answer: answer.route == f":{b}_1:")
+        await world.until(EXPERIMENTS, experiment, is_true("Ready"))
+
+    assert traffic.errors == []
