@@ -1,7 +1,9 @@
 # Two commands set everything up: `make demo` and `make test`. Both install what they need into this checkout
 # (.venv and .cache), need no root, and may run twice or beside another checkout.
 SHELL := /bin/bash
-PYTHON ?= $(shell command -v python3.12 || command -v python3.11 || echo python3)
+# The first that runs and is 3.11 or 3.12.
+PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
+  $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
@@ -31,14 +33,15 @@ bench: .venv/ready ## Print the figures: queries, writes, CPU, memory, lags
 	@$(BIN)/python -m e2e.stack tools
 	@$(BIN)/python -m e2e.bench
 
-crd: .venv/ready ## Generate crds/ from the models in modelrollout.api
+crd: .venv/ready ## Generate crds/ and the chart's copy from the models in modelrollout.api
 	$(BIN)/python -m modelrollout crd > crds/modelrollouts.yaml
+	cp crds/modelrollouts.yaml charts/modelrollout/files/
 
 stack: .venv/ready ## Start the local stack for your own experiments (python -m e2e.stack down ends it)
 	@$(BIN)/python -m e2e.stack up
 
 models: .venv-train/ready ## Train the models again (installs torch, about 3 GB on Linux)
-	.venv-train/bin/python -m rolloutmodels.train
+	for model in lightweight baseline enhanced; do .venv-train/bin/python -m rolloutmodels.train --model $$model; done
 
 lock: .venv/ready ## Pin the newest versions that pyproject.toml allows
 	$(BIN)/pip install -q uv
@@ -52,8 +55,7 @@ clean: ## Remove what the commands installed and built
 
 .venv/ready: requirements/dev.txt pyproject.toml
 	@echo "Installing the Python packages into .venv (about a minute, once)"
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' || \
-	  { echo "Python 3.11 or 3.12 is needed, and $(PYTHON) is another: make PYTHON=/path/to/python3.11 ..."; exit 1; }
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed and none is on PATH: make PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@$(BIN)/pip install -q --disable-pip-version-check --no-deps -e .

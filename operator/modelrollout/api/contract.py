@@ -138,6 +138,19 @@ def text(form: str, wrong: str, max_length: int, *bounds: Rule) -> tuple[Any, An
     return AfterValidator(check), Field(max_length=max_length, json_schema_extra=extra)
 
 
+def number(*bounds: Rule) -> tuple[Any, Any]:
+    """A validator and the schema for a number within bounds, with the same sentences here and from the API server."""
+
+    def check(value: float) -> float:
+        for rule in bounds:
+            if not rule.holds(value):
+                raise rule.refusal(value)
+        return value
+
+    extra: dict[str, Any] = {"x-kubernetes-validations": [bound.validation() for bound in bounds]}
+    return AfterValidator(check), Field(strict=True, allow_inf_nan=False, json_schema_extra=extra)
+
+
 _DURATION_FORM = (DURATION, "not a duration: write it like 90s, 10m or 1h30m", 32)
 _SHARE_FORM = (SHARE, "not a share: write it in percent, like 5% or 0.5%", 9)
 _DECIMAL_FORM = (DECIMAL, "not a decimal number: write it like 50 or 0.25", 32)
@@ -191,26 +204,20 @@ AlphaShare = Annotated[
     ),
 ]
 Decimal = Annotated[str, *text(*_DECIMAL_FORM)]
-DecimalAboveOne = Annotated[
-    str,
-    *text(
-        *_DECIMAL_FORM,
+NumberAboveOne = Annotated[
+    float,
+    *number(
         Rule(
-            "double(self) > 1.0",
-            lambda value: float(value) > 1,
+            "self > 1.0",
+            lambda value: value > 1,
             "must be above 1: at 1 a candidate that is as good as the baseline could never pass",
         ),
     ),
 ]
-QuantileDecimal = Annotated[
-    str,
-    *text(
-        *_DECIMAL_FORM,
-        Rule(
-            "double(self) >= 0.5 && double(self) <= 0.999",
-            lambda value: 0.5 <= float(value) <= 0.999,
-            "must be between 0.5 and 0.999",
-        ),
+Quantile = Annotated[
+    float,
+    *number(
+        Rule("self >= 0.5 && self <= 0.999", lambda value: 0.5 <= value <= 0.999, "must be between 0.5 and 0.999"),
     ),
 ]
 Name = Annotated[str, *text(*_NAME_FORM)]

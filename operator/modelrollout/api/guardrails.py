@@ -9,13 +9,13 @@ from modelrollout.api.contract import (
     DECIMAL,
     Contract,
     Decimal,
-    DecimalAboveOne,
+    NumberAboveOne,
     Duration,
     Name,
     PartialShare,
     PositiveDuration,
     PositiveShare,
-    QuantileDecimal,
+    Quantile,
     Rule,
 )
 
@@ -38,7 +38,7 @@ class ErrorsOf(StrEnum):
 class ErrorRate(Contract):
     """Compares the error rate of the candidate with the baseline's, or with a limit."""
 
-    max_ratio: DecimalAboveOne | None = Field(
+    max_ratio: NumberAboveOne | None = Field(
         None, description="The candidate may have at most this many times the baseline's error rate. Default: 1.5."
     )
     floor: PartialShare = Field(
@@ -70,7 +70,7 @@ class ErrorRate(Contract):
 class Latency(Contract):
     """Compares a latency quantile of the candidate with the baseline's, or with a limit, from histogram buckets."""
 
-    quantile: QuantileDecimal = Field("0.95", description="Which quantile, between 0.5 and 0.999. Default: 0.95.")
+    quantile: Quantile = Field(0.95, description="Which quantile, between 0.5 and 0.999. Default: 0.95.")
     max_increase: PositiveShare | None = Field(
         None, description="The candidate's quantile may be at most this much above the baseline's. Default: 20%."
     )

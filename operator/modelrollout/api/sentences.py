@@ -17,6 +17,7 @@ _CURES = {
     "string_too_long": "must have at most {max_length} characters",
     "string_type": "must be a string: put it in quotes",
     "int_type": "must be a whole number, without quotes",
+    "float_type": "must be a number, without quotes",
     "bool_type": "must be true or false, without quotes",
     "list_type": "must be a list",
     "model_type": "must be an object with fields of its own",

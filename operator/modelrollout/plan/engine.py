@@ -101,17 +101,16 @@ def _rule(rail: Guardrail, history: Histogram | None) -> Rule:
     assert rail.error_rate is not None
     if rail.error_rate.max is not None:
         return rules.error_limit(rail.name, fraction(rail.error_rate.max))
-    return rules.error_ratio(rail.name, float(rail.error_rate.max_ratio or 1.5), fraction(rail.error_rate.floor))
+    return rules.error_ratio(rail.name, rail.error_rate.max_ratio or 1.5, fraction(rail.error_rate.floor))
 
 
 def _latency_rule(name: str, latency: Latency, history: Histogram | None) -> Rule:
     if history is None:
         raise HistoryTooShort("the baseline's latency histogram is not known yet: wait for its first requests")
-    quantile = float(latency.quantile)
     if latency.max is not None:
-        return rules.latency_limit(name, quantile, seconds(latency.max) * 1000, history.finite_edges_ms)
+        return rules.latency_limit(name, latency.quantile, seconds(latency.max) * 1000, history.finite_edges_ms)
     increase = fraction(latency.max_increase or "20%")
-    return rules.latency_increase(name, quantile, increase, seconds(latency.floor) * 1000, history)
+    return rules.latency_increase(name, latency.quantile, increase, seconds(latency.floor) * 1000, history)
 
 
 def _changed(stored: EngineState, change: Callable[[Rule, State], State]) -> EngineState:

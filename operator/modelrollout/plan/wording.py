@@ -51,10 +51,10 @@ def limit(rail: Guardrail) -> str:
     """What is allowed, with units."""
     if rail.error_rate is not None:
         rate = rail.error_rate
-        return f"at most {rate.max}" if rate.max else f"x{rate.max_ratio or '1.5'}, floor {rate.floor}"
+        return f"at most {rate.max}" if rate.max else f"x{rate.max_ratio or 1.5:g}, floor {rate.floor}"
     if rail.latency is not None:
         latency = rail.latency
-        name = f"p{float(latency.quantile) * 100:g}"
+        name = f"p{latency.quantile * 100:g}"
         if latency.max:
             return f"{name} at most {latency.max}"
         return f"{name} +{latency.max_increase or '20%'}, floor {latency.floor}"

@@ -40,7 +40,7 @@ _FORMED = st.one_of(
 _MISTYPED = st.one_of(st.integers(-1, 102), st.booleans(), st.sampled_from([0.5, [], {}, [{}]]))
 _ANYTHING = st.one_of(_NEAR_MISSES, _NEAR_MISSES, _FORMED, st.text(_ASCII, max_size=8), _MISTYPED)
 
-# Good for every field of the form; only a quantile and a ratio have no decimal in common.
+# Good for every field of the form.
 _GOOD = {
     ADDRESS: ["http://prometheus:9090", "https://10.0.0.1/prefix"],
     DECIMAL: ["0.5", "0.95", "0.999"],
@@ -75,6 +75,8 @@ def _of_type(schema: Schema) -> st.SearchStrategy[Any]:
         return st.integers(schema["minimum"], schema["maximum"])
     if schema["type"] == "boolean":
         return st.booleans()
+    if schema["type"] == "number":
+        return st.sampled_from([0.5, 0.95, 0.999, 1, 1.5, 2])
     if "pattern" in schema:
         return st.sampled_from(_GOOD[schema["pattern"]])
     return st.text(_ASCII, min_size=1, max_size=20)
@@ -108,11 +110,13 @@ def _rail(draw: st.DrawFn, number: int, kind: str) -> Schema:
     for other in ("errorRate", "latency", "query"):
         rail.pop(other, None)
     rule: Schema = draw(_values(_DEFINITIONS[{"errorRate": "ErrorRate", "latency": "Latency", "query": "Query"}[kind]]))
+    if "quantile" in rule:
+        rule |= {"quantile": draw(st.sampled_from([0.5, 0.95, 0.999]))}
     if kind == "query":
         rule |= {"min": "0.5"}
     elif draw(st.booleans()):
         rule.pop("max", None)
-        rule |= {"maxRatio": "1.5"} if kind == "errorRate" else {}
+        rule |= {"maxRatio": 1.5} if kind == "errorRate" else {}
     else:
         rule = {key: value for key, value in rule.items() if key not in {"maxRatio", "maxIncrease"}}
     rail |= {"name": f"rail-{number}", kind: rule}
