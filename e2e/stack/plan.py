@@ -242,7 +242,7 @@ def operator(ground: Ground, kubeconfig: Path, namespace: str, environment: Mapp
     defaults = {
         "KUBECONFIG": str(kubeconfig),
         "MODELROLLOUT_PROMETHEUS_ADDRESS": ground.url(ports.prometheus),
-        "MODELROLLOUT_SCRAPE_INTERVAL": "1s",
+        "MODELROLLOUT_SCRAPE_INTERVAL": f"{round(1000 * ground.settings.scrape_seconds)}ms",
         "MODELROLLOUT_METRICS_PORT": str(ports.operator_metrics),
         "MODELROLLOUT_HEALTH_PORT": str(ports.operator_health),
     }
@@ -267,8 +267,11 @@ def _scrapes(ground: Ground) -> dict[str, Any]:
     jobs = [_job(name, place, ground.settings.namespace) for name, place in places.items() if name in running]
     if ground.settings.seldon_is_external:
         jobs.append(_job("envoy", ground.settings.envoy_stats_url, ground.settings.namespace))
-    jobs.append(_job("operator", ground.url(ports.operator_metrics, "/metrics"), ground.settings.namespace))
-    return {"global": {"scrape_interval": "1s", "scrape_timeout": "900ms"}, "scrape_configs": jobs}
+    more = {**ground.settings.extra_targets, "operator": ground.url(ports.operator_metrics, "/metrics")}
+    jobs += [_job(name, place, ground.settings.namespace) for name, place in more.items()]
+    every = round(1000 * ground.settings.scrape_seconds)
+    timing = {"scrape_interval": f"{every}ms", "scrape_timeout": f"{round(0.9 * every)}ms"}
+    return {"global": timing, "scrape_configs": jobs}
 
 
 def _job(name: str, url: str, namespace: str) -> dict[str, Any]:

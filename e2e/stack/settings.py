@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,6 +34,10 @@ class Settings:
     envoy_stats_url: str = ""
     operator: bool = False
     """Install the chart and run the operator under its ServiceAccount, last."""
+    scrape_seconds: float = 1.0
+    """How often Prometheus scrapes; the operator is told the same."""
+    extra_targets: Mapping[str, str] = field(default_factory=dict)
+    """Other exporters for Prometheus to scrape: job name to address, path included."""
     ready_within_seconds: float = 90
 
     @property
