@@ -106,7 +106,7 @@ COLUMNS = [
     _column("Candidate", ".spec.candidates[0].name"),
     _column("Verdict", ".status.verdict", wide=True),
     _column("Reason", ".status.conditions[?(@.type=='Ready')].reason", wide=True),
-    _column("Experiment", ".spec.experiment.name", wide=True, description="Empty: the name of the rollout"),
+    _column("Experiment", ".status.experiment", wide=True),
     _column("Next", ".status.nextLookAt", wide=True),
     _column("Message", ".status.message", wide=True),
     _column("Age", ".metadata.creationTimestamp", kind="date"),

@@ -154,6 +154,7 @@ class RolloutStatus(Contract):
     outcome: Outcome | None = Field(None, description="How the attempt ended; empty while it runs.")
     stage: StageStatus | None = Field(None, description="The stage that the rollout is in.")
     stage_summary: str = Field("", max_length=16, description="Stage and number of stages, like 2/4.")
+    experiment: str = Field("", max_length=63, description="The Seldon Experiment whose weights are moved.")
     traffic: Traffic = Field(Traffic(), description="Weights: wanted, written, confirmed and seen.")
     last_look_at: float | None = Field(None, description="Evidence up to here has been counted, Unix seconds.")
     looks: int = Field(0, description="Looks whose evidence has been counted in this attempt.")

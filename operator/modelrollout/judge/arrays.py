@@ -1,9 +1,10 @@
-"""The one array type of this room."""
+"""The array types of this room."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
+Columns = NDArray[np.intp]  # which column, [runs]
 
 
 def floats(values: ArrayLike) -> Floats:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from modelrollout.judge.arrays import Floats, floats
+from modelrollout.judge.arrays import Columns, Floats, floats
 from modelrollout.judge.evidence import Counts
 
+CLEARLY = 3.0  # standard errors
 NOTHING = 1e-9  # a sum of counts below this is none: dividing by it would say nothing and could overflow
 
 
@@ -43,23 +44,46 @@ def add(sums: Sums, block: Counts) -> Sums:
     )
 
 
-def ratio(sums: Sums, column: int) -> Floats:
+def telling(sums: Sums, headline: int) -> Columns:
+    """The column [runs] that shows people the difference: the headline, unless another differs clearly more.
+
+    "More" is the pooled two-proportion z. It only chooses what is shown: a slow model may differ at 50 ms and not at
+    100 ms.
+    """
+    total = sums.candidate_total + sums.baseline_total
+    pooled = _share(sums.candidate_events + sums.baseline_events, total)
+    ones = np.ones_like(total)
+    per_request = _share(ones, sums.candidate_total) + _share(ones, sums.baseline_total)
+    spread = pooled * (1 - pooled) * per_request
+    gap = _share(sums.candidate_events, sums.candidate_total) - _share(sums.baseline_events, sums.baseline_total)
+    z = np.abs(np.nan_to_num(_share(gap, np.sqrt(np.maximum(spread, 0.0)))))
+    best = np.argmax(z, axis=1)
+    clearly = np.take_along_axis(z, best[:, None], 1)[:, 0] > np.maximum(CLEARLY, z[:, headline])
+    return np.where(clearly, best, headline).astype(np.intp)
+
+
+def chosen(values: Floats, column: Columns) -> Floats:
+    """The value of each run's column, [runs]."""
+    return floats(np.take_along_axis(values, column[:, None], 1)[:, 0])
+
+
+def ratio(sums: Sums, column: Columns) -> Floats:
     """The Mantel-Haenszel ratio of event rates, candidate over baseline, [runs]; NaN when the baseline had no event.
 
     Mantel and Haenszel 1959: sum s_c n_b/N over sum s_b n_c/N. It compares inside each look, so neither a change of
     weight nor a drift of both arms moves it.
     """
-    return _share(sums.candidate_pull[:, column], sums.baseline_pull[:, column])
+    return _share(chosen(sums.candidate_pull, column), chosen(sums.baseline_pull, column))
 
 
-def candidate_rate(sums: Sums, column: int) -> Floats:
+def candidate_rate(sums: Sums, column: Columns) -> Floats:
     """Events per candidate request, [runs]; NaN without requests."""
-    return _share(sums.candidate_events[:, column], sums.candidate_total[:, column])
+    return _share(chosen(sums.candidate_events, column), chosen(sums.candidate_total, column))
 
 
-def baseline_rate(sums: Sums, column: int) -> Floats:
+def baseline_rate(sums: Sums, column: Columns) -> Floats:
     """Events per baseline request, [runs]; NaN without requests."""
-    return _share(sums.baseline_events[:, column], sums.baseline_total[:, column])
+    return _share(chosen(sums.baseline_events, column), chosen(sums.baseline_total, column))
 
 
 def _share(part: Floats, whole: Floats) -> Floats:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from modelrollout.judge import eprocess, estimates, merging
-from modelrollout.judge.arrays import Floats, floats
+from modelrollout.judge.arrays import Columns, Floats, floats
 from modelrollout.judge.eprocess import EProcess
 from modelrollout.judge.estimates import Sums
 from modelrollout.judge.evidence import Counts
@@ -44,7 +44,8 @@ class Reading:
     """One guardrail after a look; arrays are [runs].
 
     log_e_fail and log_e_pass are ln E now, *_max their running maxima. candidate_rate and baseline_rate are events per
-    request of the headline column since the last gate, ratio their Mantel-Haenszel ratio; NaN where nothing is known.
+    request since the last gate, ratio their Mantel-Haenszel ratio; NaN where nothing is known. All of one column: the
+    headline, or another edge at which the arms differ clearly more.
     """
 
     log_e_fail: Floats
@@ -56,6 +57,7 @@ class Reading:
     baseline_rate: Floats
     candidate_total: Floats
     baseline_total: Floats
+    column: Columns
 
 
 def start(rule: Rule, runs: int = 1) -> State:
@@ -107,17 +109,19 @@ def release_pass(rule: Rule, state: State) -> State:
 
 
 def read(rule: Rule, state: State) -> Reading:
-    """What the guardrail says now."""
+    """What the guardrail says now. Its figures are those of the column that tells most."""
+    column = estimates.telling(state.seen, rule.headline)
     return Reading(
         log_e_fail=_log_e_fail(rule, state.fail),
         log_e_pass=_log_e_pass(rule, state.passed),
         fail_max=state.fail_max,
         pass_max=state.pass_max,
-        ratio=estimates.ratio(state.seen, rule.headline),
-        candidate_rate=estimates.candidate_rate(state.seen, rule.headline),
-        baseline_rate=estimates.baseline_rate(state.seen, rule.headline),
-        candidate_total=state.seen.candidate_total[:, rule.headline],
-        baseline_total=state.seen.baseline_total[:, rule.headline],
+        ratio=estimates.ratio(state.seen, column),
+        candidate_rate=estimates.candidate_rate(state.seen, column),
+        baseline_rate=estimates.baseline_rate(state.seen, column),
+        candidate_total=estimates.chosen(state.seen.candidate_total, column),
+        baseline_total=estimates.chosen(state.seen.baseline_total, column),
+        column=column,
     )
 
 

@@ -54,7 +54,7 @@ class Finding:
     Inconclusive when there is none.
     always_valid_p_value bounds the chance that a healthy candidate ever looks this bad.
     Rates are events per request, ratio is candidate over baseline, since the last gate. None is unknown, or a
-    guardrail without statistics.
+    guardrail without statistics. column: which kind of event (bucket edge) they count.
     """
 
     name: str
@@ -67,6 +67,7 @@ class Finding:
     baseline_rate: float | None = None
     candidate_samples: int = 0
     baseline_samples: int = 0
+    column: int = 0
 
 
 @dataclass(frozen=True)
@@ -171,6 +172,7 @@ def _finding(one: Judged, is_cause: bool, alpha_fail: float, alpha_pass: float, 
         baseline_rate=_known(reading.baseline_rate[run]),
         candidate_samples=round(float(reading.candidate_total[run])),
         baseline_samples=round(float(reading.baseline_total[run])),
+        column=int(reading.column[run]),
     )
 
 

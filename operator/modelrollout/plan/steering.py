@@ -19,6 +19,7 @@ def experiment_name(spec: RolloutSpec, rollout: str) -> str:
 def permit(draft: Draft, spec: RolloutSpec, world: World, rollout: str) -> Draft:
     """The draft, stalled when the Experiment is not ours to write or Seldon would refuse what we would write."""
     name, experiment = experiment_name(spec, rollout), world.experiment
+    draft = draft.change(experiment=name)
     if experiment and experiment.owner:
         sentence = f"Experiment {name} belongs to {experiment.owner}: choose another spec.experiment.name, or delete it"
         return draft.staying(Hold(Reason.EXPERIMENT_NOT_OWNED, sentence, stalled=True))

@@ -66,7 +66,7 @@ def limit(rail: Guardrail) -> str:
 def _estimate(rail: Guardrail, finding: Finding, rule: Rule) -> str:
     if finding.candidate_rate is None:
         return "no requests yet"
-    what = f" beyond {rule.edges_ms[rule.headline]:g} ms" if rail.latency is not None else ""
+    what = f" beyond {rule.edges_ms[finding.column]:g} ms" if rail.latency is not None else ""
     return f"{_percent(finding.candidate_rate)} vs {_percent(finding.baseline_rate)}{what}"
 
 
@@ -74,7 +74,7 @@ def _sentence(rail: Guardrail, finding: Finding, rule: Rule) -> str:
     if finding.verdict.value == Verdict.INCONCLUSIVE:
         return ""
     did = "passed" if finding.verdict.value == Verdict.PASS else "failed"
-    wrong = f"slower than {rule.edges_ms[rule.headline]:g} ms" if rail.latency is not None else "in error"
+    wrong = f"slower than {rule.edges_ms[finding.column]:g} ms" if rail.latency is not None else "in error"
     candidate = f"{_percent(finding.candidate_rate)} of {finding.candidate_samples:,} candidate requests {wrong}"
     baseline = f"{_percent(finding.baseline_rate)} of {finding.baseline_samples:,} of the baseline"
     return f"{rail.name} {did}: {candidate} against {baseline} (limit {limit(rail)})"

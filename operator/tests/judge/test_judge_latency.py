@@ -223,3 +223,16 @@ def test_a_candidate_at_the_margin_is_passed_at_most_at_alpha() -> None:
     _, passed = play(P95, per_second=10, slower=1.2, looks=720, runs=300, seed=15)
 
     assert wilson_lower(int(np.sum(~np.isnan(passed))), 300) <= 0.05
+
+
+def test_people_are_shown_the_edge_at_which_the_arms_differ() -> None:
+    """80 ms more than the baseline shows beyond 50 ms and not beyond 100: the figures must say so."""
+    rule = rules.latency_increase("latency", 0.95, 0.2, 0.0, history())
+    state = guardrails.start(rule)
+    events = [30.0 if edge == min(rule.edges_ms) else 0.0 for edge in rule.edges_ms]
+    block = evidence.counts([31.0] * rule.columns, events, [480.0] * rule.columns, [0.0] * rule.columns)
+
+    reading = guardrails.read(rule, guardrails.advance(rule, state, block, 0.5, 0.5))
+
+    assert rule.edges_ms[reading.column[0]] == min(rule.edges_ms)
+    assert reading.candidate_rate[0] == 30 / 31

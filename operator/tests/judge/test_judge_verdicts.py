@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from modelrollout.judge import evidence, guardrails, rules, thresholds, verdicts
+from modelrollout.judge import codec, evidence, guardrails, rules, thresholds, verdicts
 from modelrollout.judge.guardrails import Reading
 from modelrollout.judge.refusals import CountsRefused, RuleRefused
 from modelrollout.judge.thresholds import Threshold, ThresholdState
@@ -28,6 +28,7 @@ def reading(
         baseline_rate=np.array([np.nan]),
         candidate_total=np.array([4210.0]),
         baseline_total=np.array([0.0]),
+        column=np.array([0]),
     )
 
 
@@ -156,7 +157,17 @@ def test_a_new_stage_forgets_a_pass_that_no_longer_holds() -> None:
     released = guardrails.read(rule, guardrails.release_pass(rule, state))
 
     assert held.pass_max.item() > TWENTY > held.log_e_pass.item()
-    assert released.pass_max.item() == held.log_e_pass.item()
+    assert held.log_e_pass.item() < 0 == released.pass_max.item()  # where every e-process begins
+
+
+def test_a_released_state_can_be_read_back() -> None:
+    """A maximum below the beginning was refused on reading, and the rollout stopped looking."""
+    rule = rules.error_limit("e", 0.02)
+    state = guardrails.advance(rule, guardrails.start(rule), evidence.counts(100, 9, 0, 0), 0.75, 0.75)
+
+    released = guardrails.release_pass(rule, state)
+
+    assert codec.decode(codec.encode(released), rule).pass_max.item() == 0
 
 
 def test_the_estimate_compares_within_looks_so_a_change_of_weight_does_not_move_it() -> None:
