@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from pathlib import Path
@@ -49,15 +50,17 @@ class MLServer:
             return {item["name"] for item in await response.json()}
 
     async def load(self, internal_name: str) -> None:
-        """Load a version whose folder is in place; LoadError with the server's words when it cannot."""
+        """Load a version whose folder is in place.
+
+        LoadError with the server's words when it cannot; aiohttp.ClientError when there is no server.
+        """
         await self._call(internal_name, "load")
 
     async def unload(self, internal_name: str) -> None:
         """Unload a version and remove its folder; nothing happens when it is not loaded."""
         try:
-            await self._call(internal_name, "unload")
-        except LoadError:
-            pass
+            with contextlib.suppress(LoadError, aiohttp.ClientError, TimeoutError):
+                await self._call(internal_name, "unload")
         finally:
             shutil.rmtree(self._repository / internal_name, ignore_errors=True)
 
@@ -74,11 +77,8 @@ class MLServer:
 
     async def _call(self, internal_name: str, verb: str) -> None:
         url = f"{self._url}/v2/repository/models/{internal_name}/{verb}"
-        try:
-            async with self._session.post(url) as response:
-                text = await response.text()
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise LoadError(f"rpc error: code = Unavailable desc = {error}") from error
+        async with self._session.post(url) as response:
+            text = await response.text()
         if response.status != 200:
             raise LoadError(f"rpc error: code = Internal desc = {_error_text(text)}")
 

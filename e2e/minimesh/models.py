@@ -112,13 +112,12 @@ class ModelController:
     async def _load_if_new(self, name: str, obj: Object) -> None:
         await self._kube.set_finalizer(MODELS, obj, FINALIZER, present=True)
         record = self.records.setdefault(name, Record(obj["metadata"]["uid"], {}))
-        spec = versioned_spec(obj)
-        if spec != record.spec:
-            record.spec = spec
+        if versioned_spec(obj) != record.spec:
             record.version += 1
             await self._load(name, obj, record)
 
     async def _load(self, name: str, obj: Object, record: Record) -> None:
+        """Load the newest version. If the server goes away meanwhile, the next try loads it as another version."""
         new, old = f"{name}_{record.version}", record.serving
         await self._scheduler.set_model(name, ModelEntry(old, is_available=False))
         await self._until_server_is_live(name, record)
@@ -126,10 +125,11 @@ class ModelController:
         try:
             await self._bring_up(name, new, obj)
         except LoadError as error:
+            record.spec = versioned_spec(obj)
             await self._server.unload(new)
             await self._statuses.model(name, record.uid, ModelState("ModelFailed", str(error)))
             return
-        record.serving = new
+        record.spec, record.serving = versioned_spec(obj), new
         await self._scheduler.set_model(name, ModelEntry(new, is_available=True))
         await self._statuses.model(name, record.uid, ModelState("ModelAvailable"))
         if old:

@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from e2e.conformance.world import Name, World, is_true
+from e2e.conformance.history import is_true
+from e2e.conformance.world import Name, World
 from e2e.minimesh.crds import EXPERIMENTS, MODELS
 
 pytestmark = pytest.mark.stack

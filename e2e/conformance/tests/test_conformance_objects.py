@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from e2e.conformance.world import Name, World, candidates, is_true
+from e2e.conformance.history import is_true
+from e2e.conformance.world import Name, World, candidates
 from e2e.minimesh.crds import EXPERIMENTS, GROUP, MODELS, VERSION
 from e2e.minimesh.kube import ApiError
 

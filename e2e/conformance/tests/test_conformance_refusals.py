@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from e2e.conformance.world import Name, World, candidates, conditions, is_false, is_true
+from e2e.conformance.history import conditions, is_false, is_true
+from e2e.conformance.world import Name, World, candidates
 from e2e.minimesh.crds import EXPERIMENTS
 
 pytestmark = pytest.mark.stack

@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from e2e.conformance.world import Name, World, is_false, is_true
+from e2e.conformance.history import is_false, is_true
+from e2e.conformance.world import Name, World
 from e2e.minimesh.crds import EXPERIMENTS, MODELS
 
 pytestmark = pytest.mark.stack

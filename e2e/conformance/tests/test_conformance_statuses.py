@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from e2e.conformance.world import Conditions, History, Name, World, conditions, generation, is_false, is_true
+from e2e.conformance.history import Conditions, History, conditions, generation, is_false, is_true
+from e2e.conformance.world import Name, World
 from e2e.minimesh.crds import EXPERIMENTS, MODELS
 
 pytestmark = pytest.mark.stack

@@ -8,7 +8,8 @@ import time
 import httpx
 import pytest
 
-from e2e.conformance.world import Name, World, conditions, is_false, is_true
+from e2e.conformance.history import conditions, is_false, is_true
+from e2e.conformance.world import Name, World
 from e2e.minimesh.crds import EXPERIMENTS, MODELS
 from e2e.stack import Stack
 
