@@ -1,0 +1,36 @@
+"""One stack for all stories, with the operator under the rights that the chart gives it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from e2e.stack import Settings, Stack
+from e2e.story import Story
+
+SECRETS = ["story-token", "story-other-token", "story-trust"]
+"""Secrets that the operator may read; a story that needs one takes one of these names."""
+LONGEST_NAME = 40
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with Stack(Settings(directory=tmp_path_factory.mktemp("stories") / "stack")) as running:
+        running.install_chart(values={"prometheus.secretNames": SECRETS})
+        running.start_operator()
+        yield running
+
+
+@pytest.fixture
+def story(stack: Stack, request: pytest.FixtureRequest) -> Iterator[Story]:
+    """A corner of its own, named after the test; every part of the stack runs when the story begins."""
+    for part in stack.parts():
+        part.start()
+    words = re.sub("[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower())
+    mine = Story(stack, words[:LONGEST_NAME].strip("-"))
+    yield mine
+    for part in stack.parts():
+        part.start()
+    mine.clean_up()

@@ -1,0 +1,309 @@
+"""One story's corner of the stack: its own Models, Experiment, ModelRollout and clients, and how to read them.
+
+Names are the story's own, so stories could run beside each other. What a story made is gone when it ends.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import yaml
+from kubernetes import client, config
+
+from e2e import waiting
+from e2e.stack import Stack
+from e2e.stack.errors import tail
+from e2e.stack.paths import ROOT
+from e2e.traffic import Traffic
+
+Object = dict[str, Any]
+T = TypeVar("T")
+
+ROLLOUTS = ("modelrollout.io", "v1alpha1", "modelrollouts")
+EXPERIMENTS = ("mlops.seldon.io", "v1alpha1", "experiments")
+MODELS = ("mlops.seldon.io", "v1alpha1", "models")
+EVENTS = ("events.k8s.io", "v1", "events")
+SECONDS_TO_TAKE_UP = 60.0
+PER_SECOND = 60.0
+
+ERRORS: Object = {"name": "errors", "errorRate": {"floor": "5%"}}
+LATENCY: Object = {"name": "latency", "latency": {"floor": "50ms"}}
+
+
+def stage(weight: int, soak: str = "4s", **more: Any) -> Object:
+    """A stage of the plan."""
+    return {"weight": weight, "soak": soak, **more}
+
+
+def on_soak(weight: int, soak: str = "4s", requests: int = 10) -> Object:
+    """A stage that ends with its soak."""
+    return stage(weight, soak, advance="OnSoak", minRequests=requests)
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """A ModelRollout as it was read."""
+
+    found: Object
+
+    @property
+    def status(self) -> Object:
+        return self.found.get("status") or {}
+
+    @property
+    def phase(self) -> str:
+        return str(self.status.get("phase", ""))
+
+    @property
+    def message(self) -> str:
+        return str(self.status.get("message", ""))
+
+    @property
+    def attempt(self) -> int:
+        return int(self.status.get("attempt", 0))
+
+    @property
+    def traffic(self) -> Object:
+        return self.status.get("traffic") or {}
+
+    @property
+    def stage(self) -> int:
+        """As people count, from 1; 0 before the first."""
+        return int(self.status["stage"]["index"]) + 1 if self.status.get("stage") else 0
+
+    @property
+    def soaked_seconds(self) -> float:
+        return float(self.status["stage"]["soakedSeconds"])
+
+    @property
+    def weight_in_force(self) -> int | None:
+        """The candidate's weight, once Seldon is known to have taken it."""
+        return int(self.traffic["candidateWeight"]) if self.traffic.get("appliedAt") else None
+
+    @property
+    def reasons(self) -> list[str]:
+        """What was decided, oldest first."""
+        return [entry["reason"] for entry in reversed(self.status.get("history", []))]
+
+    def condition(self, kind: str) -> tuple[str, str]:
+        """Status and message of a condition; empty before it is there."""
+        listed = {condition["type"]: condition for condition in self.status.get("conditions", [])}
+        found = listed.get(kind, {})
+        return str(found.get("status", "")), str(found.get("message", ""))
+
+    def is_true(self, kind: str) -> bool:
+        return self.condition(kind)[0] == "True"
+
+    def guardrail(self, name: str) -> Object:
+        listed = {guardrail["name"]: guardrail for guardrail in self.status.get("guardrails", [])}
+        return listed.get(name, {})
+
+    def is_at(self, number: int, weight: int) -> bool:
+        """True in this stage with its weight in force."""
+        return self.stage == number and self.weight_in_force == weight
+
+
+class Story:
+    """What one story makes and reads. `clean_up` takes it all away again."""
+
+    def __init__(self, stack: Stack, name: str) -> None:
+        self.stack = stack
+        self.name = name
+        self.baseline = f"{name}-baseline"
+        self.candidate = f"{name}-candidate"
+        self._objects = client.CustomObjectsApi(config.new_client_from_config(str(stack.kubeconfig)))
+        self._made: list[tuple[tuple[str, str, str], str]] = []
+
+    # -- Models
+
+    def serve(self, name: str, artefact: str = "enhanced", **parameters: object) -> str:
+        """A Model that is ready to answer; `parameters` are its faults."""
+        self.make_model(name, storage(artefact), **parameters)
+        self.until(lambda: self.model_is_ready(name), f"Model {name} is ready", SECONDS_TO_TAKE_UP)
+        return name
+
+    def serve_both(self, **faults_of_the_candidate: object) -> None:
+        """Baseline and candidate."""
+        self.make_model(self.baseline, storage("baseline"))
+        self.serve(self.candidate, **faults_of_the_candidate)
+        self.until(lambda: self.model_is_ready(self.baseline), "the baseline is ready", SECONDS_TO_TAKE_UP)
+
+    def make_model(self, name: str, storage_uri: str, **parameters: object) -> None:
+        """A Model, without waiting for it."""
+        listed = [{"name": key, "value": str(value)} for key, value in parameters.items()]
+        spec = {"storageUri": storage_uri, "requirements": ["mlserver"], "parameters": listed}
+        self.make(MODELS, "Model", name, spec)
+
+    def model_is_ready(self, name: str) -> bool:
+        found = self.get(MODELS, name) or {}
+        conditions = (found.get("status") or {}).get("conditions", [])
+        return any(one["type"] == "ModelReady" and one["status"] == "True" for one in conditions)
+
+    # -- the rollout
+
+    def begin(self, stages: list[Object], name: str = "", **spec: Any) -> None:
+        """A ModelRollout, from baseline to candidate unless `spec` says otherwise; looks come every two seconds."""
+        self.make(ROLLOUTS, "ModelRollout", name or self.name, self.spec(stages, **spec))
+
+    def spec(self, stages: list[Object], **spec: Any) -> Object:
+        return {
+            "baseline": {"name": self.baseline},
+            "candidates": [{"name": self.candidate}],
+            "strategy": {"canary": {"stages": stages}},
+            "guardrails": [ERRORS],
+            "analysis": {"interval": "2s"},
+            **spec,
+        }
+
+    def edit(self, **spec: Any) -> None:
+        """A merge patch of the rollout's spec."""
+        self.patch(ROLLOUTS, self.name, {"spec": spec})
+
+    @property
+    def rollout(self) -> Rollout:
+        return self.rollout_named(self.name)
+
+    def rollout_named(self, name: str) -> Rollout:
+        return Rollout(self.get(ROLLOUTS, name) or {})
+
+    def until(self, condition: Callable[[], T], what: str, deadline_seconds: float = waiting.DEADLINE_SECONDS) -> T:
+        """See `waiting.until`; tells everything of the rollout when it never comes."""
+        return waiting.until(condition, what, deadline_seconds, self.describe)
+
+    def until_rollout(
+        self, fits: Callable[[Rollout], bool], what: str, deadline_seconds: float = waiting.DEADLINE_SECONDS
+    ) -> Rollout:
+        """The rollout as soon as it fits."""
+
+        def read() -> Rollout | None:
+            found = self.rollout
+            return found if fits(found) else None
+
+        found = self.until(read, what, deadline_seconds)
+        assert found is not None
+        return found
+
+    def until_at(self, number: int, weight: int) -> Rollout:
+        """The rollout once it is in this stage with its weight in force."""
+        return self.until_rollout(lambda seen: seen.is_at(number, weight), f"stage {number} is at {weight} %")
+
+    def events(self, about: str = "") -> list[Object]:
+        """Events about the rollout, oldest first."""
+        listed = self._objects.list_namespaced_custom_object(EVENTS[0], EVENTS[1], self.stack.namespace, EVENTS[2])
+        mine = [
+            event for event in listed["items"] if (event.get("regarding") or {}).get("name") == (about or self.name)
+        ]
+        return sorted(mine, key=lambda event: str(event["eventTime"]))
+
+    # -- the Experiment
+
+    @property
+    def experiment(self) -> Object | None:
+        return self.get(EXPERIMENTS, self.name)
+
+    @property
+    def weights(self) -> dict[str, int]:
+        """As written on the Experiment; empty without one."""
+        spec = (self.experiment or {}).get("spec", {})
+        return {arm["name"]: arm["weight"] for arm in spec.get("candidates", [])}
+
+    # -- clients
+
+    @contextmanager
+    def clients(self, per_second: float = PER_SECOND, name: str = "") -> Iterator[Traffic]:
+        """Clients of the baseline's name, whom somebody answers already."""
+        with Traffic(self.stack.data_plane_url, name or self.baseline, per_second, longest_seconds=600) as traffic:
+            self.until(lambda: len(traffic.seen().answers) > per_second, "clients are answered", SECONDS_TO_TAKE_UP)
+            yield traffic
+
+    def fault(self, method: str, path: str, body: Mapping[str, object] | None = None) -> None:
+        """Turns one of minimesh's switches."""
+        import httpx
+
+        httpx.request(method, f"{self.stack.minimesh_url}/faults/{path}", json=body).raise_for_status()
+
+    # -- objects
+
+    def make(self, kind: tuple[str, str, str], called: str, name: str, spec: Object) -> None:
+        self._made.append((kind, name))
+        body = {
+            "apiVersion": f"{kind[0]}/{kind[1]}",
+            "kind": called,
+            "metadata": {"name": name, "namespace": self.stack.namespace},
+            "spec": spec,
+        }
+        self._objects.create_namespaced_custom_object(kind[0], kind[1], self.stack.namespace, kind[2], body)
+
+    def get(self, kind: tuple[str, str, str], name: str) -> Object | None:
+        try:
+            found: Object = self._objects.get_namespaced_custom_object(
+                kind[0], kind[1], self.stack.namespace, kind[2], name
+            )
+        except client.ApiException as refused:
+            if refused.status == 404:
+                return None
+            raise
+        return found
+
+    def patch(self, kind: tuple[str, str, str], name: str, body: Object) -> None:
+        self._objects.patch_namespaced_custom_object(
+            kind[0], kind[1], self.stack.namespace, kind[2], name, body, _content_type="application/merge-patch+json"
+        )
+
+    def delete(self, kind: tuple[str, str, str], name: str) -> None:
+        """Asks for it, and does not wait; nothing happens when there is none."""
+        try:
+            self._objects.delete_namespaced_custom_object(kind[0], kind[1], self.stack.namespace, kind[2], name)
+        except client.ApiException as refused:
+            if refused.status != 404:
+                raise
+
+    def kubectl(self, *arguments: str, input: str | None = None) -> str:
+        return self.stack.kubectl(*arguments, "-n", self.stack.namespace, input=input)
+
+    def clean_up(self) -> None:
+        """Rollouts first: their operator still moves traffic while it lets go."""
+        for kinds in ((ROLLOUTS,), (EXPERIMENTS,), (MODELS,)):
+            mine = [(kind, name) for kind, name in self._made if kind in kinds]
+            for kind, name in mine:
+                self.delete(kind, name)
+            for kind, name in mine:
+                self.until(lambda kind=kind, name=name: self.get(kind, name) is None, f"{name} is gone")
+
+    # -- when it goes wrong
+
+    def describe(self) -> str:
+        """Status, Experiment, Events and the operator's last words."""
+        status = {key: value for key, value in self.rollout.status.items() if key not in ("engine", "kopf")}
+        experiment = self.experiment or {}
+        parts = {
+            "status": yaml.safe_dump(status, sort_keys=False),
+            "experiment": json.dumps({key: experiment.get(key) for key in ("spec", "status")}, indent=1),
+            "events": "\n".join(f"{one['eventTime']} {one['reason']}: {one['note']}" for one in self.events()),
+            "operator": tail(self.stack.part("operator").log, 40),
+            "time": f"{time.time():.1f}",
+        }
+        return "\n".join(f"--- {title} of {self.name}\n{text}" for title, text in parts.items())
+
+
+def storage(artefact: str) -> str:
+    """Where Seldon finds one of our models."""
+    return str(ROOT / "models" / "artefacts" / artefact)
+
+
+def agrees(traffic: Traffic, arm: str, percent: float, since: float, until: float = float("inf")) -> str:
+    """Empty when clients saw this share for the arm, else a sentence.
+
+    Five standard deviations of a fair split: one healthy run in two million is refused.
+    """
+    seen = traffic.seen(since, until)
+    total, share = seen.arms.total(), seen.share(arm)
+    slack = 500 * (percent / 100 * (1 - percent / 100) / max(total, 1)) ** 0.5
+    if total >= 30 and abs(share - percent) <= slack:
+        return ""
+    return f"{arm} answered {share:.1f} % of {total} requests, which is not {percent:g} %"

@@ -1,0 +1,40 @@
+"""Wait for a condition of the real world: with a generous deadline, and with everything to read when it never comes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+DEADLINE_SECONDS = 150.0
+SECONDS_BETWEEN_LOOKS = 0.1
+
+
+def until(
+    condition: Callable[[], T],
+    what: str,
+    deadline_seconds: float = DEADLINE_SECONDS,
+    describe: Callable[[], str] = str,
+) -> T:
+    """The first truthy value of `condition`.
+
+    Raises AssertionError after the deadline, with `what` was waited for and what `describe` then tells.
+    An error in `condition` ends the waiting at once: it is a broken test, or a broken promise.
+    """
+    deadline = time.monotonic() + deadline_seconds
+    while True:
+        if value := condition():
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {deadline_seconds:g} s: {what}\n{describe()}")
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+
+
+def always(condition: Callable[[], bool], what: str, for_seconds: float, describe: Callable[[], str] = str) -> None:
+    """Returns when `condition` held at every look for this long; raises AssertionError when it did not."""
+    end = time.monotonic() + for_seconds
+    while time.monotonic() < end:
+        assert condition(), f"no longer so: {what}\n{describe()}"
+        time.sleep(SECONDS_BETWEEN_LOOKS)
