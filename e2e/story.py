@@ -6,6 +6,7 @@ Names are the story's own, so stories could run beside each other. What a story 
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import yaml
-from kubernetes import client, config
+from kubernetes import client, config, watch
 
 from e2e import waiting
 from e2e.stack import Stack
@@ -100,7 +101,7 @@ class Rollout:
         return self.condition(kind)[0] == "True"
 
     def guardrail(self, name: str) -> Object:
-        listed = {guardrail["name"]: guardrail for guardrail in self.status.get("guardrails", [])}
+        listed: dict[str, Object] = {one["name"]: one for one in self.status.get("guardrails", [])}
         return listed.get(name, {})
 
     def is_at(self, number: int, weight: int) -> bool:
@@ -130,7 +131,7 @@ class Story:
     def serve_both(self, **faults_of_the_candidate: object) -> None:
         """Baseline and candidate."""
         self.make_model(self.baseline, storage("baseline"))
-        self.serve(self.candidate, **faults_of_the_candidate)
+        self.serve(self.candidate, "enhanced", **faults_of_the_candidate)
         self.until(lambda: self.model_is_ready(self.baseline), "the baseline is ready", SECONDS_TO_TAKE_UP)
 
     def make_model(self, name: str, storage_uri: str, **parameters: object) -> None:
@@ -212,6 +213,38 @@ class Story:
         spec = (self.experiment or {}).get("spec", {})
         return {arm["name"]: arm["weight"] for arm in spec.get("candidates", [])}
 
+    @contextmanager
+    def watching_weights(self) -> Iterator[list[tuple[int, ...]]]:
+        """Every change of the Experiment's weights, in its arms' order, from here on."""
+        written: list[tuple[int, ...]] = []
+        ending = threading.Event()
+        watcher = threading.Thread(target=self._watch_weights, args=(written, ending), daemon=True, name="watch")
+        watcher.start()
+        try:
+            yield written
+        finally:
+            ending.set()
+            watcher.join()
+
+    def _watch_weights(self, written: list[tuple[int, ...]], ending: threading.Event) -> None:
+        objects = client.CustomObjectsApi(config.new_client_from_config(str(self.stack.kubeconfig)))
+        where = (EXPERIMENTS[0], EXPERIMENTS[1], self.stack.namespace, EXPERIMENTS[2])
+        version = None
+        while not ending.is_set():
+            stream = watch.Watch()
+            for event in stream.stream(
+                objects.list_namespaced_custom_object,
+                *where,
+                field_selector=f"metadata.name={self.name}",
+                resource_version=version,
+                timeout_seconds=1,
+            ):
+                found = event["object"]
+                weights = tuple(arm["weight"] for arm in found["spec"]["candidates"])
+                if written[-1:] != [weights]:
+                    written.append(weights)
+            version = stream.resource_version
+
     # -- clients
 
     @contextmanager
@@ -263,6 +296,9 @@ class Story:
             if refused.status != 404:
                 raise
 
+    def until_gone(self, kind: tuple[str, str, str], name: str) -> None:
+        self.until(lambda: self.get(kind, name) is None, f"{name} is gone")
+
     def kubectl(self, *arguments: str, input: str | None = None) -> str:
         return self.stack.kubectl(*arguments, "-n", self.stack.namespace, input=input)
 
@@ -273,7 +309,7 @@ class Story:
             for kind, name in mine:
                 self.delete(kind, name)
             for kind, name in mine:
-                self.until(lambda kind=kind, name=name: self.get(kind, name) is None, f"{name} is gone")
+                self.until_gone(kind, name)
 
     # -- when it goes wrong
 
