@@ -24,7 +24,7 @@ class Scene:
 
 SCENES = (
     Scene("a better model", "enhanced-predictor", "enhanced", "Promoted"),
-    Scene("one that answers 80 ms late", "slow-predictor", "enhanced", "RolledBack", (("delay_ms", "80"),)),
+    Scene("one that answers 400 ms late", "slow-predictor", "enhanced", "RolledBack", (("delay_ms", "400"),)),
     Scene(
         "one that fails every fifth request",
         "erring-predictor",
@@ -56,7 +56,7 @@ def rollout(namespace: str, candidate: str) -> str:
         "strategy": {"canary": {"stages": stages}},
         "guardrails": [
             {"name": "errors", "errorRate": {"floor": "1%"}},
-            {"name": "latency", "latency": {"quantile": "0.95", "maxIncrease": "20%", "floor": "50ms"}},
+            {"name": "latency", "latency": {"quantile": 0.95, "maxIncrease": "20%", "floor": "50ms"}},
         ],
         "analysis": {"interval": "2s"},
     }

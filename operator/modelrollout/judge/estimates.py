@@ -3,6 +3,7 @@
 These sums never decide anything; they only describe.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -44,8 +45,9 @@ def add(sums: Sums, block: Counts) -> Sums:
     )
 
 
-def telling(sums: Sums, headline: int) -> Columns:
-    """The column [runs] that shows people the difference: the headline, unless another differs clearly more.
+def telling(sums: Sums, headline: int, compared: Sequence[int]) -> Columns:
+    """The column [runs] that shows people the difference: the headline, unless another of those compared
+    differs clearly more.
 
     "More" is the pooled two-proportion z. It only chooses what is shown: a slow model may differ at 50 ms and not at
     100 ms.
@@ -57,8 +59,8 @@ def telling(sums: Sums, headline: int) -> Columns:
     spread = pooled * (1 - pooled) * per_request
     gap = _share(sums.candidate_events, sums.candidate_total) - _share(sums.baseline_events, sums.baseline_total)
     z = np.abs(np.nan_to_num(_share(gap, np.sqrt(np.maximum(spread, 0.0)))))
-    best = np.argmax(z, axis=1)
-    clearly = np.take_along_axis(z, best[:, None], 1)[:, 0] > np.maximum(CLEARLY, z[:, headline])
+    best = np.array(compared, dtype=np.intp)[np.argmax(z[:, list(compared)], axis=1)]
+    clearly = chosen(z, best) > np.maximum(CLEARLY, z[:, headline])
     return np.where(clearly, best, headline).astype(np.intp)
 
 

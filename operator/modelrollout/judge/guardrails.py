@@ -110,7 +110,7 @@ def release_pass(rule: Rule, state: State) -> State:
 
 def read(rule: Rule, state: State) -> Reading:
     """What the guardrail says now. Its figures are those of the column that tells most."""
-    column = estimates.telling(state.seen, rule.headline)
+    column = estimates.telling(state.seen, rule.headline, rule.compared)
     return Reading(
         log_e_fail=_log_e_fail(rule, state.fail),
         log_e_pass=_log_e_pass(rule, state.passed),

@@ -38,6 +38,12 @@ class Rule:
         """How many columns a block of evidence for this rule has."""
         return max(1, len(self.edges_ms))
 
+    @property
+    def compared(self) -> tuple[int, ...]:
+        """The columns in which the arms are compared; without any, the headline."""
+        found = {test.column for test in merging.tests(self.fail) if test.likelihood is Likelihood.RATIO}
+        return tuple(sorted(found)) or (self.headline,)
+
     @cached_property
     def fail_bank(self) -> bank.Bank:
         return bank.build(self.fail)
