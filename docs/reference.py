@@ -1,0 +1,148 @@
+"""Writes the tables of `reference.md` from the code: `python docs/reference.py`, or `--check` to compare them."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from modelrollout import telemetry
+from modelrollout.api import crd
+from modelrollout.api.reasons import MEANING
+from modelrollout.observe import sources
+from prometheus_client.metrics import MetricWrapperBase
+
+PAGE = Path(__file__).with_name("reference.md")
+BLOCK = re.compile(r"<!-- begin ([a-z]+) -->\n.*?<!-- end \1 -->", re.DOTALL)
+
+Schema = dict[str, Any]
+
+
+def rendered(page: str) -> str:
+    """The page with every block between `<!-- begin x -->` and `<!-- end x -->` written anew."""
+
+    def block(found: re.Match[str]) -> str:
+        name = found[1]
+        return f"<!-- begin {name} -->\n\n{TABLES[name]()}\n\n<!-- end {name} -->"
+
+    return BLOCK.sub(block, page)
+
+
+def _schema(part: str) -> Schema:
+    (version,) = crd.definition()["spec"]["versions"]
+    found: Schema = version["schema"]["openAPIV3Schema"]["properties"][part]
+    return found
+
+
+def _spec() -> str:
+    rows = [
+        [f"`{path}`", _type(field), "yes" if needed else "", field.get("description", "")]
+        for path, field, needed in _fields(_schema("spec"))
+    ]
+    return _table(["Field", "Type", "Required", "Meaning"], rows)
+
+
+def _rules() -> str:
+    """Sentences of rules that stand on records; those about the form of one value are in its type."""
+    schema = _schema("spec")
+    records = {"spec": schema}
+    for path, field, _ in _fields(schema):
+        records |= {f"{path}[]": field["items"]} if "items" in field else {path: field}
+    found = [
+        [f"`{path}`", rule["message"].replace("what was given", "…")]
+        for path, record in records.items()
+        if "properties" in record
+        for rule in record.get("x-kubernetes-validations", [])
+    ]
+    return _table(["Where", "What the API server says"], found)
+
+
+def _status() -> str:
+    rows = [[f"`{path}`", _type(field), field.get("description", "")] for path, field, _ in _fields(_schema("status"))]
+    return _table(["Field", "Type", "Meaning"], rows)
+
+
+def _reasons() -> str:
+    return _table(["Reason", "Meaning"], [[f"`{reason}`", meaning] for reason, meaning in MEANING.items()])
+
+
+def _exported() -> str:
+    metrics = [value for value in vars(telemetry).values() if isinstance(value, MetricWrapperBase)]
+    rows = []
+    for metric in metrics:
+        (described,) = metric.describe()
+        name = described.name + ("_total" if described.type == "counter" else "")
+        labels = ", ".join(f"`{label}`" for label in metric._labelnames)  # the library has no public door to them
+        rows.append([f"`{name}`", described.type, labels, described.documentation + "."])
+    return _table(["Metric", "Type", "Labels", "Meaning"], rows)
+
+
+def _read() -> str:
+    """The metrics of the source, with the docstrings below its fields."""
+    (record,) = [node for node in ast.parse(inspect.getsource(sources)).body if isinstance(node, ast.ClassDef)]
+    rows = []
+    for field, below in zip(record.body, record.body[1:], strict=False):
+        if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr) and isinstance(field.target, ast.Name):
+            metric = str(getattr(sources.ENVOY, field.target.id))
+            if metric.startswith("envoy_cluster_upstream"):
+                rows.append([f"`{metric}`", ast.literal_eval(below.value)])
+    return _table(["Metric", "What for"], rows)
+
+
+def _fields(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema, bool]]:
+    """Every field below a record: its path, its schema, and whether it is required where it stands."""
+    for name, field in schema.get("properties", {}).items():
+        here = f"{path}.{name}" if path else name
+        yield here, field, name in schema.get("required", [])
+        yield from _fields(field, here)
+        if "items" in field:
+            yield from _fields(field["items"], f"{here}[]")
+
+
+def _type(field: Schema) -> str:
+    """What may be written there; the form of a string is taken from the sentence that refuses another."""
+    if "enum" in field:
+        return " | ".join(f"`{value}`" for value in field["enum"])
+    if field["type"] == "array":
+        bounds = f", {field.get('minItems', 0)} to {field['maxItems']}" if "maxItems" in field else ""
+        return f"list of {field['items']['type']}s{bounds}"
+    if field["type"] == "object":
+        return "object"
+    kind = f"{field['type']}, {field['minimum']} to {field['maximum']:,}" if "maximum" in field else field["type"]
+    said = [rule["message"].partition(":")[0] for rule in field.get("x-kubernetes-validations", [])]
+    forms = [form[1] for form in (re.match("not (?:an? )?(.*)", sentence) for sentence in said) if form]
+    limits = [sentence.removeprefix("must be ") for sentence in said if sentence.startswith("must be ")]
+    return ", ".join([*(forms or [kind]), *limits])
+
+
+def _table(head: list[str], rows: Iterable[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |" for cells in lines)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "spec": _spec,
+    "rules": _rules,
+    "status": _status,
+    "reasons": _reasons,
+    "read": _read,
+    "exported": _exported,
+}
+
+
+def main() -> int:
+    """1 when `--check` finds that the page is stale, else 0."""
+    page = PAGE.read_text(encoding="utf-8")
+    fresh = rendered(page)
+    if "--check" in sys.argv[1:]:
+        return int(fresh != page)
+    PAGE.write_text(fresh, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
