@@ -140,6 +140,9 @@ def _confirmed(draft: Draft, experiment: ExperimentView) -> Draft:
     waited = traffic.written_at is None or draft.now - traffic.written_at >= APPLY_DEADLINE_SECONDS
     off = _candidate_weight(traffic.wanted) == 0
     taken = experiment.is_ready and (experiment.settled or waited)
+    if not experiment.is_ready and not off:
+        # Seldon gives the baseline everything meanwhile: no soak, and no evidence about the split.
+        changes["applied_at"] = None
     if traffic.applied_at is None and (taken or (off and waited)):
         changes |= {"candidate_weight": _candidate_weight(traffic.wanted), "seen": []}
         # Old arms that stay until a new one is ready are not what was wanted: taking them for it would call it drift

@@ -261,3 +261,15 @@ def test_weights_that_wait_for_a_model_are_not_asked_for_every_second() -> None:
     )
 
     assert (fresh.check_again_at, old.check_again_at) == (NOW + 1, NOW + 5)
+
+
+def test_a_split_that_seldon_cannot_serve_says_nothing_of_the_written_one() -> None:
+    """While an arm is lost Seldon gives the baseline everything: no alarm about that, and a fresh start after it."""
+    lost = decide(PLAIN, RUNNING, world(experiment(90, 10, is_ready=False)))
+
+    back = decide(PLAIN, lost.status, world(AT_10, look=look(requests=(10_000, 0), since=SINCE + 60)))
+
+    assert lost.status.traffic.applied_at is None
+    assert not lost.actions
+    assert back.status.traffic.applied_at is not None
+    assert (back.status.traffic.scale, back.status.traffic.mismatch, back.notices) == (1, False, ())
