@@ -68,7 +68,7 @@ class Seen:
 
 @dataclass
 class Traffic:
-    """Requests for one model name at a steady rate, from `start` (or `with`) until `stop`, at most `longest_seconds`."""
+    """Requests for one model at a steady rate, from `start` (or `with`) until `stop`, at most `longest_seconds`."""
 
     url: str
     model: str

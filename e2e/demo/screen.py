@@ -65,7 +65,7 @@ def _stages(spec: dict[str, Any], status: dict[str, Any]) -> Text:
         word, style = f"{plan['weight']}", "dim"
         if index < at or done:
             word, style = f"{word} ✔", "green"
-        elif index == at:
+        elif stage and index == at:
             mark = "✘" if failed else "●"
             word = f"{word} {mark} {stage['soakedSeconds']:.0f}s (soak {plan['soak']})"
             style = "red" if failed else "bold cyan"

