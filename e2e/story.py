@@ -263,7 +263,7 @@ class Story:
     # -- objects
 
     def make(self, kind: tuple[str, str, str], called: str, name: str, spec: Object) -> None:
-        self._made.append((kind, name))
+        self.will_delete(kind, name)
         body = {
             "apiVersion": f"{kind[0]}/{kind[1]}",
             "kind": called,
@@ -271,6 +271,10 @@ class Story:
             "spec": spec,
         }
         self._objects.create_namespaced_custom_object(kind[0], kind[1], self.stack.namespace, kind[2], body)
+
+    def will_delete(self, kind: tuple[str, str, str], name: str) -> None:
+        """Leaves an object that somebody else makes to `clean_up`."""
+        self._made.append((kind, name))
 
     def get(self, kind: tuple[str, str, str], name: str) -> Object | None:
         try:
