@@ -207,11 +207,13 @@ class Controller:
             rollout = await statuses.write(self._cluster, rollout, decision.status)
             written = read_status(rollout)
         self._live[uid] = Live(decision.status, written)
-        for action in decision.actions:
-            await execute(self._cluster, rollout, action)
-            telemetry.VERDICT_TO_WRITE_SECONDS.observe(self._clock() - decided_at)
-        for notice in decision.notices:
-            await events.emit(self._cluster, rollout, notice, self._clock(), self._reporter)
+        try:
+            for action in decision.actions:
+                await execute(self._cluster, rollout, action)
+                telemetry.VERDICT_TO_WRITE_SECONDS.observe(self._clock() - decided_at)
+        finally:  # the decision stands in the status by now, and a write that failed is made again
+            for notice in decision.notices:
+                await events.emit(self._cluster, rollout, notice, self._clock(), self._reporter)
 
 
 def read_status(rollout: Object) -> RolloutStatus:
