@@ -19,6 +19,7 @@ from modelrollout.api import spec as specs
 from modelrollout.api.reasons import ConditionType, Reason
 from modelrollout.api.status import Phase, Verdict
 
+from e2e.demo import scenes
 from e2e.minimesh import crds
 from e2e.stack import Settings, Stack, paths
 
@@ -98,6 +99,12 @@ def test_the_readme_begins_with_the_least_that_works() -> None:
     assert len(block.text.splitlines()) <= 12
 
 
+def test_the_readme_announces_the_scenes_of_the_demo() -> None:
+    text = README.read_text()
+
+    assert [scene.title for scene in scenes.SCENES if scene.expected == "RolledBack" and scene.title not in text] == []
+
+
 # -- commands
 
 
@@ -109,7 +116,9 @@ def test_every_make_target_exists() -> None:
     assert told - targets == set()
 
 
-@pytest.mark.parametrize("line", [line for line in _commands() if " -m " in line] + _spoken_commands("python"))
+@pytest.mark.parametrize(
+    "line", sorted({line for line in _commands() if " -m " in line} | set(_spoken_commands("python")))
+)
 def test_every_option_of_a_python_command_exists(line: str) -> None:
     words = shlex.split(line)
     variables = dict(word.split("=", 1) for word in words if re.match("[A-Z_]+=", word))
