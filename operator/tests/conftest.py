@@ -2,9 +2,11 @@
 
 import os
 
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 # A red run must be red again on the next machine; a busy machine must not make a test red.
 settings.register_profile("default", derandomize=True, deadline=None, print_blob=True)
 settings.register_profile("thorough", max_examples=2000, deadline=None, print_blob=True)
+# To look for failures while writing a test: shrinking one takes longer than finding the next.
+settings.register_profile("unshrunk", deadline=None, phases=(Phase.explicit, Phase.generate))
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))

@@ -16,7 +16,7 @@ from factories import (
     status,
     world,
 )
-from modelrollout.api.status import Outcome, Phase, RolloutStatus
+from modelrollout.api.status import Outcome, Phase, RolloutStatus, Verdict
 from modelrollout.plan.actions import Level, WriteWeights
 from modelrollout.plan.world import ExperimentView
 
@@ -123,6 +123,18 @@ CASES = {
         RUNNING,
         world(AT_10, look=REVERSED),
         Told(Phase.PROGRESSING, "Soaking", (90, 10), ("90:10 to 900:100",), ("SplitNotAsWritten",)),
+    ),
+    "a stage whose split clients contradict soaks anew, though its soak was over and all had passed": Case(
+        PLAIN,
+        status(PLAIN, soaked=600, verdict=Verdict.PASS),
+        world(AT_10, look=REVERSED),
+        Told(Phase.PROGRESSING, "Soaking", (90, 10), ("90:10 to 900:100",), ("SplitNotAsWritten",)),
+    ),
+    "no stage is left while its weights are written and not in force": Case(
+        PLAIN,
+        status(PLAIN, soaked=600, verdict=Verdict.PASS, traffic=WRITTEN),
+        world(experiment(90, 10, settled=False)),
+        Told(Phase.PROGRESSING, "NotApplied", (90, 10)),
     ),
     "a split that clients still contradict holds the rollout": Case(
         PLAIN,
