@@ -28,14 +28,16 @@ check: .venv/ready ## Format, lint, types, layers, generated files
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m modelrollout crd | diff -u crds/modelrollouts.yaml - || { echo "crds/ is stale: run make crd"; exit 1; }
+	$(BIN)/python docs/reference.py --check
 
 bench: .venv/ready ## Print the figures: queries, writes, CPU, memory, lags
 	@$(BIN)/python -m e2e.stack tools
 	@$(BIN)/python -m e2e.bench
 
-crd: .venv/ready ## Generate crds/ and the chart's copy from the models in modelrollout.api
+crd: .venv/ready ## Generate crds/, the chart's copy and the tables of docs/reference.md
 	$(BIN)/python -m modelrollout crd > crds/modelrollouts.yaml
 	cp crds/modelrollouts.yaml charts/modelrollout/files/
+	$(BIN)/python docs/reference.py
 
 stack: .venv/ready ## Start the local stack for your own experiments (python -m e2e.stack down ends it)
 	@$(BIN)/python -m e2e.stack up

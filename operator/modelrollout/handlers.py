@@ -16,7 +16,7 @@ from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient
 from prometheus_client import start_http_server
 
-from modelrollout import errors, telemetry
+from modelrollout import __version__, errors, telemetry
 from modelrollout import settings as process_settings
 from modelrollout.cluster import EXPERIMENT, MODEL, ROLLOUT, Cluster
 from modelrollout.controller import Controller, Key
@@ -155,6 +155,8 @@ def run(namespaces: list[str], all_namespaces: bool) -> None:
     chosen = process_settings.read(os.environ)
     kopf.configure(log_format=kopf.LogFormat.JSON if chosen.log_format == "json" else kopf.LogFormat.PLAIN)
     logging.getLogger("kopf").setLevel(logging.WARNING)  # it logs every call of every handler
+    where = "all namespaces" if all_namespaces else ", ".join(namespaces)
+    log.info("modelrollout %s watches %s; Prometheus is %s", __version__, where, chosen.prometheus_address)
     if chosen.metrics_port:
         start_http_server(chosen.metrics_port, addr=chosen.host)
     asyncio.run(_operate(chosen, namespaces, all_namespaces))

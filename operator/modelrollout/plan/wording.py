@@ -73,11 +73,18 @@ def _estimate(rail: Guardrail, finding: Finding, rule: Rule) -> str:
 def _sentence(rail: Guardrail, finding: Finding, rule: Rule) -> str:
     if finding.verdict.value == Verdict.INCONCLUSIVE:
         return ""
-    did = "passed" if finding.verdict.value == Verdict.PASS else "failed"
+    has_passed = finding.verdict.value == Verdict.PASS
+    did, so = ("passed", "") if has_passed else ("failed", f"; {_blame(rail)} by the evidence of the whole attempt")
     wrong = f"slower than {rule.edges_ms[finding.column]:g} ms" if rail.latency is not None else "in error"
     candidate = f"{_percent(finding.candidate_rate)} of {finding.candidate_samples:,} candidate requests {wrong}"
     baseline = f"{_percent(finding.baseline_rate)} of {finding.baseline_samples:,} of the baseline"
-    return f"{rail.name} {did}: {candidate} against {baseline} (limit {limit(rail)})"
+    return f"{rail.name} {did}: {candidate} against {baseline} since the last gate{so} (limit {limit(rail)})"
+
+
+def _blame(rail: Guardrail) -> str:
+    """What a failure says. It needs no step beyond the limit, only that the candidate is worse and above the floor."""
+    absolute = rail.error_rate.max if rail.error_rate is not None else rail.latency and rail.latency.max
+    return "it is beyond the limit" if absolute else "it is worse than the baseline"
 
 
 def _percent(rate: float | None) -> str:
