@@ -113,7 +113,11 @@ def _alarmed(draft: Draft, traffic: Traffic) -> Draft:
     if traffic.scale == 1:
         message = "Clients' traffic contradicts the written weights: the same split is written again in other numbers"
         nudged = traffic.model_copy(update={"scale": NUDGED_SCALE, "applied_at": None, "seen": []})
-        return draft.change(traffic=nudged).noticing(Reason.SPLIT_NOT_AS_WRITTEN, message, Level.WARNING)
+        # The weights of this stage were not in force when its soak was counted: it begins anew.
+        assert draft.status.stage is not None
+        stage = draft.status.stage.model_copy(update={"soaked_seconds": 0.0})
+        draft = draft.change(traffic=nudged, stage=stage)
+        return draft.noticing(Reason.SPLIT_NOT_AS_WRITTEN, message, Level.WARNING)
     message = "Clients' traffic still contradicts the written weights: check that Seldon's scheduler reaches Envoy"
     alarmed = traffic.model_copy(update={"mismatch": True})
     return draft.change(traffic=alarmed).noticing(Reason.SPLIT_NOT_AS_WRITTEN, message, Level.WARNING)

@@ -130,12 +130,6 @@ CASES = {
         world(AT_10, look=REVERSED),
         Told(Phase.PROGRESSING, "Soaking", (90, 10), ("90:10 to 900:100",), ("SplitNotAsWritten",)),
     ),
-    "no stage is left while its weights are written and not in force": Case(
-        PLAIN,
-        status(PLAIN, soaked=600, verdict=Verdict.PASS, traffic=WRITTEN),
-        world(experiment(90, 10, settled=False)),
-        Told(Phase.PROGRESSING, "NotApplied", (90, 10)),
-    ),
     "a split that clients still contradict holds the rollout": Case(
         PLAIN,
         status(PLAIN, traffic={"scale": 10}),
