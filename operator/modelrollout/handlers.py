@@ -84,7 +84,9 @@ def build(controller: Controller, wakes: Wakes) -> kopf.OperatorRegistry:
             controller.settling.forget(event["object"]["metadata"]["uid"])
         else:
             controller.settling.saw(event["object"])
-        wakes.wake(*controller.watching(_key(namespace, name)))
+        # Its arms too: a rollout may wait for another Experiment to let go of its baseline.
+        arms = [arm["name"] for arm in event["object"].get("spec", {}).get("candidates", [])]
+        wakes.wake(*controller.watching(_key(namespace, name), *arms))
 
     @kopf.on.event(MODEL.group, MODEL.version, MODEL.plural, registry=registry)
     async def model_changed(namespace: str | None, name: str, **_: Any) -> None:

@@ -114,11 +114,12 @@ def _kstatus(phase: Phase, reason: Reason, message: str) -> list[Said]:
     """Ready only when promoted. Stalled when nothing will change without a person; Helm and Flux stop waiting then."""
     ready = phase is Phase.HEALTHY
     stalled = phase is Phase.DEGRADED
+    rests = ready or stalled
+    has_ended = ready or reason is Reason.ROLLED_BACK
+    waits = "Nothing goes on until a person acts: see condition Stalled." if rests and not has_ended else ""
     return [
         Said(ConditionType.READY, ready, reason, message),
-        Said(
-            ConditionType.RECONCILING, not (ready or stalled), Reason.NOTHING_TO_DO if ready or stalled else reason, ""
-        ),
+        Said(ConditionType.RECONCILING, not rests, Reason.NOTHING_TO_DO if rests else reason, waits),
         Said(ConditionType.STALLED, stalled, reason if stalled else Reason.NOT_STALLED, message if stalled else ""),
     ]
 
@@ -142,6 +143,8 @@ def _traffic(status: RolloutStatus, world: World) -> Said:
     if traffic.mismatch:
         sentence = "Clients' traffic contradicts the written weights: check that Seldon's scheduler reaches Envoy"
         return Said(ConditionType.TRAFFIC_SYNCED, False, Reason.SPLIT_NOT_AS_WRITTEN, sentence)
+    if traffic.written_at is None:
+        return Said(ConditionType.TRAFFIC_SYNCED, False, Reason.NOT_APPLIED, "No weights have been written yet.")
     if traffic.applied_at is None:
         return Said(ConditionType.TRAFFIC_SYNCED, False, Reason.NOT_APPLIED)
     return Said(ConditionType.TRAFFIC_SYNCED, True, Reason.AS_WRITTEN)
