@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import count
 
 import pytest
 
@@ -12,7 +13,8 @@ from e2e.story import Story
 
 SECRETS = ["story-token", "story-other-token", "story-trust"]
 """Secrets that the operator may read; a story that needs one takes one of these names."""
-LONGEST_NAME = 40
+LONGEST_NAME = 36
+NUMBERS = count(1)
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +31,7 @@ def story(stack: Stack, request: pytest.FixtureRequest) -> Iterator[Story]:
     for part in stack.parts():
         part.start()
     words = re.sub("[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower())
-    mine = Story(stack, words[:LONGEST_NAME].strip("-"))
+    mine = Story(stack, f"{words[:LONGEST_NAME].strip('-')}-{next(NUMBERS)}")
     yield mine
     for part in stack.parts():
         part.start()
