@@ -2,6 +2,9 @@
 
     ModelRollout -> parse -> observe (API server, Prometheus) -> plan.next_step -> status, Experiment, Events
 
+Most looks change nothing but the evidence: for these what was read before is enough, as long as the watch has told of
+nothing newer. Before anything else is written, everything is read again and decided anew.
+
 The decision's status is written before its actions, so that a crash between the two leaves the intent: the next
 reconciliation finds weights that are not the wanted ones, and writes them. The status is the only database; what is
 kept here between two reconciliations (evidence of the last few looks) can be read again from Prometheus.
@@ -22,28 +25,21 @@ from modelrollout.api import spec as api_spec
 from modelrollout.api.contract import seconds
 from modelrollout.api.spec import RolloutSpec
 from modelrollout.api.status import RolloutStatus
-from modelrollout.cluster import EXPERIMENT, MODEL, ROLLOUT, Cluster, Object
+from modelrollout.cluster import EXPERIMENT, MODEL, ROLLOUT, Cluster, Kind, Object
 from modelrollout.judge.histograms import Histogram
-from modelrollout.observe import looks, seldon, views
+from modelrollout.observe import looks, memory, seldon, views
 from modelrollout.observe.batching import Reader
+from modelrollout.observe.memory import Key, Memory, Seen
 from modelrollout.observe.prometheus import Connection
 from modelrollout.observe.settling import Settling
 from modelrollout.plan import grid, machine, standing, steering
 from modelrollout.plan.actions import Decision
-from modelrollout.plan.world import ExperimentView, LookData, NoData, World
+from modelrollout.plan.world import LookData, NoData, World
 from modelrollout.settings import Settings
 
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 2.0  # the spec is invalid or somebody wrote first: an event wakes us sooner
-
-
-@dataclass(frozen=True)
-class Key:
-    """Which rollout."""
-
-    namespace: str
-    name: str
 
 
 @dataclass(frozen=True)
@@ -63,7 +59,7 @@ class Controller:
         self._settings = settings
         self._clock = clock
         self._live: dict[str, Live] = {}
-        self._watched: dict[Key, frozenset[str]] = {}
+        self._memory = Memory()
         self._reporter = socket.gethostname()[:120]
         self.settling = Settling()
 
@@ -72,21 +68,29 @@ class Controller:
 
         Raises ClusterConflict and ClusterUnavailable; coming again is always right.
         """
+        self._memory.concern(key, memory.reference(ROLLOUT, key))
+        try:
+            return await self._reconcile(key)
+        except errors.RolloutError:
+            self._memory.forget(key)
+            raise
+
+    async def _reconcile(self, key: Key) -> float | None:
+        remembered = self._memory.recall(key, self._clock())
+        if remembered is not None:
+            status, world, decision = await self._decide(key, remembered)
+            if not _is_decided(decision, remembered.written):
+                return await self._carry_out(key, remembered, status, world, decision)
         rollout = await self._cluster.get(ROLLOUT, key.namespace, key.name)
         if rollout is None or rollout["metadata"].get("deletionTimestamp"):
-            self._watched.pop(key, None)
+            self._memory.drop(key)
             return None
-        written = read_status(rollout)
         try:
             spec = api_spec.parse(rollout["spec"])
         except errors.SpecInvalid as refused:
-            return await self._refuse(rollout, written, str(refused))
-        self._watched[key] = _names(spec, key.name)
-        status = self._newest(rollout, written)
-        world = await self._observe(key, rollout, spec, status)
-        decision = machine.next_step(spec, status, world, self._clock(), key.name)
-        await self._carry_out(rollout, written, decision)
-        return decision.check_again_at
+            return await self._refuse(rollout, read_status(rollout), str(refused))
+        seen = await self._see(key, rollout, spec)
+        return await self._carry_out(key, seen, *await self._decide(key, seen))
 
     async def release(self, rollout: Object) -> None:
         """Put all traffic back on the baseline before the rollout goes. The Experiment goes with it."""
@@ -105,10 +109,9 @@ class Controller:
         await experiments.write(self._cluster, metadata["namespace"], away)
         log.info("%s/%s deleted: all traffic of %s is back", metadata["namespace"], metadata["name"], name)
 
-    def watching(self, changed: Key, *arms: str) -> list[Key]:
-        """The rollouts that a change of this Model, or of this Experiment with its arms, concerns."""
-        concerned = {changed.name, *arms}
-        return [key for key, names in self._watched.items() if key.namespace == changed.namespace and concerned & names]
+    def heard(self, kind: Kind, changed: Key, found: Object | None) -> set[Key]:
+        """Take in what the watch tells of an object (None: it is gone); the rollouts that must look at the world."""
+        return self._memory.hear(memory.reference(kind, changed), memory.version(found))
 
     def _newest(self, rollout: Object, written: RolloutStatus) -> RolloutStatus:
         """The status with unwritten looks, unless somebody else wrote meanwhile."""
@@ -123,33 +126,53 @@ class Controller:
             await statuses.write(self._cluster, rollout, status)
         return self._clock() + standing.RESYNC_SECONDS
 
-    async def _observe(self, key: Key, rollout: Object, spec: RolloutSpec, status: RolloutStatus) -> World:
-        metadata = rollout["metadata"]
-        found = await self._cluster.get(EXPERIMENT, key.namespace, steering.experiment_name(spec, key.name))
-        models = [await self._cluster.get(MODEL, key.namespace, arm.name) for arm in (spec.baseline, spec.candidate)]
-        scrape = views.scrape_seconds(spec, self._settings.scrape_seconds)
-        world = World(
-            experiment=self._experiment(found, metadata["uid"]),
+    async def _see(self, key: Key, rollout: Object, spec: RolloutSpec) -> Seen:
+        """Read what this rollout is about, and remember it."""
+        name, arms = steering.experiment_name(spec, key.name), [spec.baseline.name, spec.candidate.name]
+        about = memory.surroundings(key, spec, name)
+        self._memory.concern(key, *about)
+        experiment = await self._cluster.get(EXPERIMENT, key.namespace, name)
+        models = [await self._cluster.get(MODEL, key.namespace, arm) for arm in arms]
+        seen = Seen(
+            rollout=rollout,
+            spec=spec,
+            written=read_status(rollout),
+            experiment=seldon.experiment(experiment, rollout["metadata"]["uid"], False) if experiment else None,
             models={view.name: view for view in map(seldon.model, filter(None, models))},
-            generation=metadata["generation"],
-            uid=metadata["uid"],
-            scrape_seconds=scrape,
-            default_holder=await self._default_holder(key, spec, found),
+            default_holder=await self._default_holder(key, spec, experiment),
+            versions=dict(zip(about, map(memory.version, (rollout, experiment, *models)), strict=True)),
+            read_at=self._clock(),
         )
-        return await self._with_metrics(world, key, spec, status)
-
-    def _experiment(self, found: Object | None, uid: str) -> ExperimentView | None:
-        if found is None:
-            return None
-        metadata = found["metadata"]
-        return seldon.experiment(found, uid, self.settling.has_settled(metadata["uid"], metadata.get("generation", 0)))
+        self._memory.keep(key, seen)
+        return seen
 
     async def _default_holder(self, key: Key, spec: RolloutSpec, found: Object | None) -> str:
         """Only a first write, or one that changes the default, can take it from another Experiment."""
         if found is not None and found.get("spec", {}).get("default") == spec.baseline.name:
             return ""
         listed = await self._cluster.all(EXPERIMENT, key.namespace)
-        return seldon.default_holder(listed, spec.baseline.name, steering.experiment_name(spec, key.name))
+        holder = seldon.default_holder(listed, spec.baseline.name, steering.experiment_name(spec, key.name))
+        if holder:
+            self._memory.concern(key, memory.reference(EXPERIMENT, Key(key.namespace, holder)))
+        return holder
+
+    async def _decide(self, key: Key, seen: Seen) -> tuple[RolloutStatus, World, Decision]:
+        status = self._newest(seen.rollout, seen.written)
+        world = await self._with_metrics(self._world(seen), key, seen.spec, status)
+        return status, world, machine.next_step(seen.spec, status, world, self._clock(), key.name)
+
+    def _world(self, seen: Seen) -> World:
+        view, metadata = seen.experiment, seen.rollout["metadata"]
+        if view is not None:
+            view = replace(view, settled=self.settling.has_settled(view.uid, view.generation))
+        return World(
+            experiment=view,
+            models=seen.models,
+            generation=metadata["generation"],
+            uid=metadata["uid"],
+            scrape_seconds=views.scrape_seconds(seen.spec, self._settings.scrape_seconds),
+            default_holder=seen.default_holder,
+        )
 
     async def _with_metrics(self, world: World, key: Key, spec: RolloutSpec, status: RolloutStatus) -> World:
         try:
@@ -194,25 +217,28 @@ class Controller:
         if block[1] <= block[0]:
             return None
         ask = views.ask(spec, status.engine, connection, key.namespace, block, world.scrape_seconds)
-        look = views.look(await looks.read_look(self._reader, ask))
-        telemetry.LOOKS.labels("made" if isinstance(look, LookData) else look.reason).inc()
-        telemetry.LOOK_LAG_SECONDS.observe(max(0.0, self._clock() - (status.look_due_at or now)))
-        return look
+        return views.look(await looks.read_look(self._reader, ask))
 
-    async def _carry_out(self, rollout: Object, written: RolloutStatus, decision: Decision) -> None:
+    async def _carry_out(
+        self, key: Key, seen: Seen, status: RolloutStatus, world: World, decision: Decision
+    ) -> float | None:
         decided_at = self._clock()
-        uid = rollout["metadata"]["uid"]
-        if statuses.is_worth_writing(decision.status, written):
-            rollout = await statuses.write(self._cluster, rollout, decision.status)
-            written = read_status(rollout)
-        self._live[uid] = Live(decision.status, written)
+        if world.look is not None and machine.look_is_due(status, decided_at):
+            telemetry.LOOKS.labels("made" if isinstance(world.look, LookData) else world.look.reason).inc()
+            telemetry.LOOK_LAG_SECONDS.observe(max(0.0, decided_at - (status.look_due_at or decided_at)))
+        if statuses.is_worth_writing(decision.status, seen.written):
+            rollout = await statuses.write(self._cluster, seen.rollout, decision.status)
+            seen = seen.after_write(rollout, read_status(rollout))
+            self._memory.keep(key, seen)
+        self._live[seen.rollout["metadata"]["uid"]] = Live(decision.status, seen.written)
         try:
             for action in decision.actions:
-                await execute(self._cluster, rollout, action)
+                await execute(self._cluster, seen.rollout, action)
                 telemetry.VERDICT_TO_WRITE_SECONDS.observe(self._clock() - decided_at)
         finally:  # the decision stands in the status by now, and a write that failed is made again
             for notice in decision.notices:
-                await events.emit(self._cluster, rollout, notice, self._clock(), self._reporter)
+                await events.emit(self._cluster, seen.rollout, notice, self._clock(), self._reporter)
+        return decision.check_again_at
 
 
 def read_status(rollout: Object) -> RolloutStatus:
@@ -229,6 +255,6 @@ def _ours(status: RolloutStatus) -> RolloutStatus:
     return status.model_copy(update={"kopf": None})
 
 
-def _names(spec: RolloutSpec, rollout: str) -> frozenset[str]:
-    arms = [arm.name for arm in (spec.baseline, *spec.candidates)]
-    return frozenset([steering.experiment_name(spec, rollout), *arms])
+def _is_decided(decision: Decision, written: RolloutStatus) -> bool:
+    """True when more is due than to count a look."""
+    return bool(decision.actions or decision.notices) or statuses.has_decided(decision.status, written)

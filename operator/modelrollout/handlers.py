@@ -19,8 +19,9 @@ from prometheus_client import start_http_server
 from modelrollout import __version__, errors, telemetry
 from modelrollout import settings as process_settings
 from modelrollout.cluster import EXPERIMENT, MODEL, ROLLOUT, Cluster
-from modelrollout.controller import Controller, Key
+from modelrollout.controller import Controller
 from modelrollout.observe.batching import Reader
+from modelrollout.observe.memory import Key
 
 log = logging.getLogger(__name__)
 
@@ -75,8 +76,8 @@ def build(controller: Controller, wakes: Wakes) -> kopf.OperatorRegistry:
         wakes.forget(_key(namespace, name))
 
     @kopf.on.event(*rollouts, registry=registry)
-    async def rollout_changed(namespace: str | None, name: str, **_: Any) -> None:
-        wakes.wake(_key(namespace, name))
+    async def rollout_changed(event: Any, namespace: str | None, name: str, **_: Any) -> None:
+        wakes.wake(*controller.heard(ROLLOUT, _key(namespace, name), _found(event)))
 
     @kopf.on.event(EXPERIMENT.group, EXPERIMENT.version, EXPERIMENT.plural, registry=registry)
     async def experiment_changed(event: Any, namespace: str | None, name: str, **_: Any) -> None:
@@ -84,15 +85,18 @@ def build(controller: Controller, wakes: Wakes) -> kopf.OperatorRegistry:
             controller.settling.forget(event["object"]["metadata"]["uid"])
         else:
             controller.settling.saw(event["object"])
-        # Its arms too: a rollout may wait for another Experiment to let go of its baseline.
-        arms = [arm["name"] for arm in event["object"].get("spec", {}).get("candidates", [])]
-        wakes.wake(*controller.watching(_key(namespace, name), *arms))
+        wakes.wake(*controller.heard(EXPERIMENT, _key(namespace, name), _found(event)))
 
     @kopf.on.event(MODEL.group, MODEL.version, MODEL.plural, registry=registry)
-    async def model_changed(namespace: str | None, name: str, **_: Any) -> None:
-        wakes.wake(*controller.watching(_key(namespace, name)))
+    async def model_changed(event: Any, namespace: str | None, name: str, **_: Any) -> None:
+        wakes.wake(*controller.heard(MODEL, _key(namespace, name), _found(event)))
 
     return registry
+
+
+def _found(event: Any) -> Any:
+    """The object that the watch tells of; None when it is gone."""
+    return None if event["type"] == "DELETED" else event["object"]
 
 
 def _key(namespace: str | None, name: str) -> Key:

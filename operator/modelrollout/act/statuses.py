@@ -25,6 +25,11 @@ def is_worth_writing(status: RolloutStatus, written: RolloutStatus) -> bool:
     """True on every decision, and when enough looks have gathered."""
     if status.looks - written.looks >= LOOKS_BETWEEN_WRITES:
         return True
+    return has_decided(status, written)
+
+
+def has_decided(status: RolloutStatus, written: RolloutStatus) -> bool:
+    """True when more than the evidence changed."""
     return _decided(status) != _decided(written)
 
 
