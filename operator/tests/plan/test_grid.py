@@ -3,7 +3,7 @@ import uuid
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from modelrollout.observe import grid
+from modelrollout.plan import grid
 
 NOWS = st.integers(1_600_000_000_000, 2_000_000_000_000).map(lambda milliseconds: milliseconds / 1000)
 INTERVALS = st.sampled_from([0.5, 1.0, 5.0, 10.0, 15.0, 30.0, 60.0, 3600.0])
@@ -56,3 +56,13 @@ def test_a_look_lies_one_scrape_and_one_flush_behind_its_tick() -> None:
 def test_an_interval_that_is_none_is_refused(interval: float) -> None:
     with pytest.raises(ValueError, match="at least 1 ms"):
         grid.next_tick(1_700_000_000.0, interval, "uid")
+
+
+@given(now=st.floats(1.7e9, 1.9e9), interval=st.sampled_from([1.0, 2.0, 10.0, 30.0, 60.0]), uid=st.uuids().map(str))
+def test_evidence_begins_at_an_evaluation_time_that_later_ticks_continue(now: float, interval: float, uid: str) -> None:
+    begins = grid.newest_evaluation(now, interval, uid, 15.0)
+
+    following = grid.evaluation_time(grid.next_tick(begins + grid.lag_seconds(15.0), interval, uid), 15.0)
+
+    assert now - interval - 0.002 < begins <= now
+    assert following == round(begins + interval, 3)
