@@ -29,15 +29,16 @@ class Judged:
 def judge(spec: RolloutSpec, status: RolloutStatus, look: LookData, history: Histogram | None) -> Judged:
     """The evidence after this look, and what it says. Guardrails without data keep their evidence as it was.
 
-    A guardrail that is new or changed begins with the next look: this one did not read its edges.
+    A counting guardrail that is new or changed begins with the next look: this one did not read its edges.
     """
     states, gaps = dict[str, EngineState](), dict(look.gaps)
     for rail in spec.guardrails:
         kept = engine.kept(rail, status.engine)
         try:
             states[rail.name] = kept or engine.opened(rail, history)
-            if kept is not None and rail.name not in gaps:
-                states[rail.name] = _advanced(rail, kept, spec, status.stage, look)
+            # A query has no past: not to judge its first value would count the look as soak though nothing was known.
+            if rail.name not in gaps and (kept is not None or rail.query is not None):
+                states[rail.name] = _advanced(rail, states[rail.name], spec, status.stage, look)
         except Refusal as refusal:
             gaps[rail.name] = str(refusal)
     read = _read(spec, states, gaps)

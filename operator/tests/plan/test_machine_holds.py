@@ -265,6 +265,15 @@ def test_a_query_is_judged_by_its_limit_and_its_time(
     assert (known.outcome is Outcome.ROLLED_BACK) == (verdict is FAIL)
 
 
+def test_a_changed_query_without_a_value_is_missing_data_from_its_first_look() -> None:
+    guarded = spec(stage(10, "10m"), stage(100), guardrails=[ERRORS, QUEUE])
+    known = decide(guarded, status(PLAIN), world(AT_10, look=look(values={"queue": "it does not parse"}))).status
+
+    assert known.no_data_since == NOW
+    assert known.stage is not None
+    assert known.stage.soaked_seconds == 0
+
+
 def test_time_in_which_nobody_looked_is_no_time_beyond_a_limit() -> None:
     guarded = spec(guardrails=[ERRORS, QUEUE])
     after = decide(guarded, status(guarded), world(AT_10, look=look(seconds=3600, values={"queue": 60.0}))).status
