@@ -66,6 +66,7 @@ MOVES: dict[str, Callable[[Simulation, float], object]] = {
     "come again": lambda sim, _: sim.reconcile(),
     "kill at a write": _kill,
     "restart": lambda sim, _: sim.restart(),
+    "change leaders": lambda sim, _: sim.change_leaders(),
     "sleep": lambda sim, value: _sleep(sim, 60 * value),
     "error rate": _set_error_rate,
     "outage": _outage,
@@ -80,7 +81,18 @@ MOVES: dict[str, Callable[[Simulation, float], object]] = {
     "stages": lambda sim, value: sim.set_spec(strategy=_strategy(value)),
 }
 # Trouble that leaves the spec, the models and the candidate's quality as they are.
-TROUBLE = ("run", "run on", "come again", "kill at a write", "restart", "sleep", "outage", "seldon", "weights by hand")
+TROUBLE = (
+    "run",
+    "run on",
+    "come again",
+    "kill at a write",
+    "restart",
+    "change leaders",
+    "sleep",
+    "outage",
+    "seldon",
+    "weights by hand",
+)
 
 
 def moves(*names: str, most: int = 20) -> st.SearchStrategy[list[Move]]:

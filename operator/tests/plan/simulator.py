@@ -25,7 +25,6 @@ from modelrollout.observe.queries import Template
 from modelrollout.settings import Settings
 
 KEY = Key("models", NAME)
-PER_SECOND = 400.0
 INTERVAL = 30.0
 
 
@@ -222,6 +221,7 @@ class Simulation:
         self.prometheus = Prometheus(self.counters)
         self.error_rate, self.slow_share = 0.0, 0.0
         self.seldon = "talks"
+        self.per_second = 400.0
         self.raw = raw or raw_spec()
         self.flaps: set[tuple[str, int]] = set()
         self._taken: dict[str, Any] = {"generation": 0, "weights": {}}
@@ -230,6 +230,7 @@ class Simulation:
             self.set_model(name, is_ready=True, version="v1")
         self.set_spec()
         self.restart()
+        self._other = self._started()
         self.pass_time(120)
 
     def close(self) -> None:
@@ -276,9 +277,9 @@ class Simulation:
         """Seldon takes up what was written, and clients send requests to whom it sends them."""
         self._take_up()
         share = self.candidate_share
-        candidate = PER_SECOND * seconds * share
+        candidate = self.per_second * seconds * share
         new = {
-            BASELINE: (PER_SECOND * seconds * (1 - share), 0.0, 0.0),
+            BASELINE: (self.per_second * seconds * (1 - share), 0.0, 0.0),
             CANDIDATE: (candidate, candidate * self.error_rate, candidate * self.slow_share),
         }
         self.counters.pass_time(seconds, new)
@@ -324,7 +325,14 @@ class Simulation:
 
     def restart(self) -> None:
         """The operator starts: it remembers nothing."""
-        self.controller = Controller(self.api, self.prometheus, Settings(scrape_seconds=SCRAPE), lambda: self.now)
+        self.controller = self._started()
+
+    def change_leaders(self) -> None:
+        """Another operator takes over, with what it remembers from when it led."""
+        self.controller, self._other = self._other, self.controller
+
+    def _started(self) -> Controller:
+        return Controller(self.api, self.prometheus, Settings(scrape_seconds=SCRAPE), lambda: self.now)
 
     def reconcile(self) -> bool:
         """One reconciliation, as kopf would start it. False when a conflict or a kill ended it."""

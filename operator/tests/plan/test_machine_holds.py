@@ -266,8 +266,8 @@ def test_a_query_is_judged_by_its_limit_and_its_time(
 
 
 def test_a_changed_query_without_a_value_is_missing_data_from_its_first_look() -> None:
-    guarded = spec(stage(10, "10m"), stage(100), guardrails=[ERRORS, QUEUE])
-    known = decide(guarded, status(PLAIN), world(AT_10, look=look(values={"queue": "it does not parse"}))).status
+    before, guarded = spec(), spec(guardrails=[ERRORS, QUEUE])
+    known = decide(guarded, status(before), world(AT_10, look=look(values={"queue": "it does not parse"}))).status
 
     assert known.no_data_since == NOW
     assert known.stage is not None
