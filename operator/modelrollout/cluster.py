@@ -43,7 +43,7 @@ EVENT = Kind("events.k8s.io", "v1", "events")
 
 
 class Cluster:
-    """A thin door to the API server. Raises ClusterConflict, ClusterUnavailable and TargetMissing, nothing else."""
+    """A thin door to the API server. Raises ClusterConflict, ClusterUnavailable (ClusterDenied) and TargetMissing."""
 
     def __init__(self, client: ApiClient) -> None:
         self._client = client
@@ -91,7 +91,7 @@ class Cluster:
         return await _translated("update", kind, name, call)
 
     async def secret(self, namespace: str, name: str) -> dict[str, str]:
-        """The Secret's values as text. Raises TargetMissing."""
+        """The Secret's values as text. Raises TargetMissing and ClusterDenied."""
         from kubernetes.aio.client import CoreV1Api  # costs two seconds to import, and few rollouts need it
 
         call = CoreV1Api(self._client).read_namespaced_secret(name, namespace, _request_timeout=TIMEOUT)
@@ -117,6 +117,8 @@ async def _translated(verb: str, kind: Kind, name: str, call: Awaitable[T]) -> T
 def _of_status(what: str, refused: ApiException) -> errors.RolloutError:
     if refused.status == 404:
         return errors.TargetMissing(f"{what}: there is none")
+    if refused.status == 403:
+        return errors.ClusterDenied(f"{what}: the API server does not allow it: {str(refused.body)[:300]}")
     if refused.status in CONFLICTS:
         return errors.ClusterConflict(f"{what}: {refused.reason} {str(refused.body)[:300]}")
     return errors.ClusterUnavailable(f"{what}: the API server answered {refused.status} {refused.reason}")

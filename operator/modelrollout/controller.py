@@ -175,36 +175,45 @@ class Controller:
         )
 
     async def _with_metrics(self, world: World, key: Key, spec: RolloutSpec, status: RolloutStatus) -> World:
-        try:
-            connection = await self._connection(key.namespace, spec)
-        except errors.TargetMissing as missing:
-            secret = spec.prometheus.secret_ref.name if spec.prometheus.secret_ref else ""
-            sentence = f"Secret {secret} of spec.prometheus.secretRef does not exist: create it, or correct its name"
-            log.debug("%s", missing)
-            return replace(world, look=NoData("SecretMissing", sentence))
+        connection = await self._connection(key.namespace, spec)
+        if isinstance(connection, NoData):
+            return replace(world, look=connection)
         history = await self._history(world, key, spec, status, connection)
+        if isinstance(history, NoData):
+            return replace(world, look=history)
         look = await self._look(world, key, spec, status, connection)
         return replace(world, history=history, look=look)
 
-    async def _connection(self, namespace: str, spec: RolloutSpec) -> Connection:
+    async def _connection(self, namespace: str, spec: RolloutSpec) -> Connection | NoData:
         address = spec.prometheus.address or self._settings.prometheus_address
         if spec.prometheus.secret_ref is None:
             return Connection(address)
-        secret = await self._cluster.secret(namespace, spec.prometheus.secret_ref.name)
+        name = spec.prometheus.secret_ref.name
+        try:
+            secret = await self._cluster.secret(namespace, name)
+        except errors.TargetMissing:
+            sentence = f"Secret {name} of spec.prometheus.secretRef does not exist: create it, or correct its name"
+            return NoData("SecretMissing", sentence)
+        except errors.ClusterDenied:
+            sentence = f"The operator may not read Secret {name} of spec.prometheus.secretRef: "
+            return NoData("SecretDenied", f"{sentence}add it to prometheus.secretNames of its chart")
         return Connection(
             address, secret.get("token"), secret.get("username"), secret.get("password"), secret.get("ca.crt")
         )
 
     async def _history(
         self, world: World, key: Key, spec: RolloutSpec, status: RolloutStatus, connection: Connection
-    ) -> Histogram | None:
-        if not machine.wants_history(spec, status):
+    ) -> Histogram | NoData | None:
+        """The baseline's past. Before the first stage it is read in any case: nothing begins blind."""
+        needed, begins = machine.wants_history(spec, status), machine.is_before_the_first_stage(status)
+        if not (needed or begins):
             return None
         until = grid.newest_evaluation(self._clock(), seconds(spec.analysis.interval), world.uid, world.scrape_seconds)
         found = await looks.read_history(
             self._reader, connection, key.namespace, spec.baseline.name, until, spec.prometheus.matchers
         )
-        return views.history(found)
+        # In a stage the look itself says what is wrong.
+        return (views.obstacle(found, needed) if begins else None) or views.history(found)
 
     async def _look(
         self, world: World, key: Key, spec: RolloutSpec, status: RolloutStatus, connection: Connection

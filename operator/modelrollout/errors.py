@@ -5,6 +5,7 @@
     ├── SettingsInvalid          final until the operator is started with other settings
     ├── ClusterConflict          somebody else wrote first: read again and decide again
     ├── ClusterUnavailable       the API server gave no answer: try again
+    │   └── ClusterDenied        ... because our rights do not suffice
     ├── TargetMissing            an object that should exist does not
     └── MetricsError             Prometheus gave no evidence; every look tries again
         ├── MetricsUnavailable   it did not answer: refused, unknown name, time-out, TLS, 5xx
@@ -36,6 +37,10 @@ class ClusterConflict(RolloutError):
 
 class ClusterUnavailable(RolloutError):
     """The API server gave no answer, or refused for a reason that may pass."""
+
+
+class ClusterDenied(ClusterUnavailable):
+    """The operator has no right to do this."""
 
 
 class TargetMissing(RolloutError):

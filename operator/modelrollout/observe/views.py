@@ -59,6 +59,13 @@ def history(found: evidence.Histogram | evidence.NoData) -> Histogram | None:
     return Histogram(found.edges_ms, found.cumulative)
 
 
+def obstacle(found: evidence.Histogram | evidence.NoData, needs_past: bool) -> world.NoData | None:
+    """Why nothing can begin: Prometheus cannot be asked, or it knows no past and one is needed."""
+    if not isinstance(found, evidence.NoData) or (found.reason is evidence.Reason.NO_SERIES and not needs_past):
+        return None
+    return world.NoData(found.reason.value, found.message)
+
+
 def scrape_seconds(spec: RolloutSpec, default: float) -> float:
     """How often Prometheus scrapes, as the rollout or else the operator says."""
     return seconds(spec.prometheus.scrape_interval) if spec.prometheus.scrape_interval else default

@@ -28,6 +28,11 @@ def look_is_due(status: RolloutStatus, now: float) -> bool:
     return running and (status.look_due_at is None or now >= status.look_due_at)
 
 
+def is_before_the_first_stage(status: RolloutStatus) -> bool:
+    """True when an attempt is about to begin."""
+    return status.stage is None and status.outcome is None
+
+
 def wants_history(spec: RolloutSpec, status: RolloutStatus) -> bool:
     """True when the baseline's latency histogram must be read before this decision."""
     return status.outcome is None and engine.wants_history(spec, status.engine)

@@ -11,7 +11,7 @@ from modelrollout.plan import engine, evidence, grid
 from modelrollout.plan.actions import Level
 from modelrollout.plan.attempts import weights_for
 from modelrollout.plan.draft import Draft, Hold, timestamp
-from modelrollout.plan.world import World
+from modelrollout.plan.world import NoData, World
 
 
 def move(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
@@ -86,7 +86,12 @@ def _stay_without_data(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
 
 
 def _stay_before_the_first_stage(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
-    """A new attempt begins from weight 0: a new version must not inherit the traffic of the one before."""
+    """A new attempt begins from weight 0: a new version must not inherit the traffic of the one before.
+
+    And it begins only when Prometheus can be asked, for a candidate must not get traffic that nobody watches.
+    """
+    if isinstance(world.look, NoData):
+        return draft.staying(Hold(Reason.NO_DATA, "Waits to begin: see condition MetricsAvailable"))
     try:
         engine.open_all(spec, world.history)
     except Refusal as refusal:

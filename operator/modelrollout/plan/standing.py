@@ -160,6 +160,8 @@ def _metrics(draft: Draft, world: World) -> list[Said]:
         if gaps:
             return [Said(ConditionType.METRICS_AVAILABLE, False, Reason.NO_DATA, gaps[0])]
         return [Said(ConditionType.METRICS_AVAILABLE, True, Reason.AVAILABLE)]
+    if draft.status.stage is None and world.history is not None:
+        return [Said(ConditionType.METRICS_AVAILABLE, True, Reason.AVAILABLE)]
     return [] if known else [Said(ConditionType.METRICS_AVAILABLE, None, Reason.NOT_LOOKED_YET)]
 
 

@@ -17,6 +17,7 @@ from factories import (
 )
 from modelrollout.api.status import Outcome, Phase, RolloutStatus
 from modelrollout.judge.histograms import Histogram
+from modelrollout.plan.world import NoData
 
 PLAIN = spec()
 GUARDED = spec(guardrails=[ERRORS, LATENCY])
@@ -65,6 +66,13 @@ CASES = {
         world(None, history=None),
         Told(Phase.PENDING, "NoBaselineHistory", (100, 0), ("create 100:0",), NEW, 0),
         mentions=("Waits to begin: the baseline's latency histogram is not known yet",),
+    ),
+    "no stage begins while Prometheus cannot be asked": Case(
+        PLAIN,
+        BEGUN,
+        world(experiment(100, 0), look=NoData("PrometheusUnreachable", "Prometheus at X refuses the connection")),
+        Told(Phase.PENDING, "NoData", (100, 0), stage=0),
+        mentions=("Waits to begin: see condition MetricsAvailable", "Prometheus at X refuses the connection"),
     ),
     "a history of a few requests is not enough": Case(
         GUARDED,
