@@ -11,7 +11,7 @@ import pytest
 from e2e.stack import Settings, Stack
 from e2e.story import Story
 
-SECRETS = ["story-token", "story-other-token", "story-trust"]
+SECRETS = ["story-token", "story-other-token", "story-trust", "story-absent"]
 """Secrets that the operator may read; a story that needs one takes one of these names."""
 LONGEST_NAME = 36
 NUMBERS = count(1)
