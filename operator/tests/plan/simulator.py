@@ -18,8 +18,9 @@ from factories import BASELINE, CANDIDATE, EDGES, NAME, NOW, SCRAPE, UID, raw_sp
 from modelrollout import errors
 from modelrollout.api.status import RolloutStatus
 from modelrollout.cluster import EVENT, EXPERIMENT, MODEL, ROLLOUT, Cluster, Kind, Object
-from modelrollout.controller import Controller, Key, read_status
+from modelrollout.controller import Controller, read_status
 from modelrollout.observe.batching import Question, Reader, Table
+from modelrollout.observe.memory import Key
 from modelrollout.observe.prometheus import Connection, Sample
 from modelrollout.observe.queries import Template
 from modelrollout.settings import Settings
