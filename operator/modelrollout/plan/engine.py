@@ -7,6 +7,8 @@ same bucket edges, and a guardrail that was changed begins anew.
 import json
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import lru_cache
+from typing import Any
 
 from modelrollout.api.contract import fraction, seconds
 from modelrollout.api.spec import Guardrail, Latency, Query, RolloutSpec
@@ -18,6 +20,11 @@ from modelrollout.judge.refusals import HistoryTooShort, Refusal
 from modelrollout.judge.rules import Rule
 from modelrollout.judge.thresholds import Threshold, ThresholdState
 from modelrollout.plan import hashes
+
+# One look reads a stored state half a dozen times, and a rule stays the same from look to look and over rollouts;
+# to build its tests anew each time cost more than to judge. Both are values, so that sharing them is safe.
+KEPT_RULES = 1024
+KEPT_STATES = 256
 
 
 def open_all(spec: RolloutSpec, history: Histogram | None) -> list[EngineState]:
@@ -36,7 +43,7 @@ def opened(rail: Guardrail, history: Histogram | None) -> EngineState:
 def kept(rail: Guardrail, engine: list[EngineState]) -> EngineState | None:
     """The stored state of this guardrail, unless the guardrail was changed since or the state cannot be read."""
     found = next((state for state in engine if state.name == rail.name), None)
-    if found is None or json.loads(found.rule)["stamp"] != _stamp(rail):
+    if found is None or _record(found.rule)["stamp"] != _stamp(rail):
         return None
     return found if rail.query is not None or _is_readable(found) else None
 
@@ -69,8 +76,7 @@ def pack(rail: Guardrail, rule: Rule, state: State) -> EngineState:
 
 def unpack(stored: EngineState) -> tuple[Rule, State]:
     """A counted guardrail as the judge knows it."""
-    rule = rules.from_record(json.loads(stored.rule)["record"])
-    return rule, codec.decode(stored.state, rule)
+    return _unpacked(stored.rule, stored.state)
 
 
 def threshold(rail: Guardrail, query: Query) -> Threshold:
@@ -113,6 +119,23 @@ def _latency_rule(name: str, latency: Latency, history: Histogram | None) -> Rul
     return rules.latency_increase(name, latency.quantile, increase, seconds(latency.floor) * 1000, history)
 
 
+@lru_cache(KEPT_STATES)
+def _unpacked(rule: str, state: str) -> tuple[Rule, State]:
+    known = _known_rule(rule)
+    return known, codec.decode(state, known)
+
+
+@lru_cache(KEPT_RULES)
+def _known_rule(text: str) -> Rule:
+    return rules.from_record(_record(text)["record"])
+
+
+@lru_cache(KEPT_RULES)
+def _record(text: str) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads(text)
+    return record
+
+
 def _changed(stored: EngineState, change: Callable[[Rule, State], State]) -> EngineState:
     if not _is_readable(stored):
         return stored
@@ -123,7 +146,7 @@ def _changed(stored: EngineState, change: Callable[[Rule, State], State]) -> Eng
 def _is_readable(stored: EngineState) -> bool:
     """True for a counted guardrail whose state can be read; one that cannot begins anew and stops nobody."""
     try:
-        return "record" in json.loads(stored.rule) and bool(unpack(stored))
+        return "record" in _record(stored.rule) and bool(unpack(stored))
     except Refusal:
         return False
 
