@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from e2e.bench import figures, many
+from e2e.bench import figures, judging, many, one
 from e2e.bench.figures import Section
 from e2e.stack.errors import StackError
 
@@ -43,6 +43,10 @@ def _sections(options: argparse.Namespace, console: Console) -> Iterator[Section
         interval = options.interval or (10 if options.quick else 30)
         yield many.measure(many.Size(options.rollouts, interval), say)
         yield figures.ARGO_ROLLOUTS
+    if options.part in ("all", "judge"):
+        yield judging.measure()
+    if options.part in ("all", "one"):
+        yield one.measure(one.Effort(swaps=10, starts=3, has_ladder=False) if options.quick else one.Effort(), say)
 
 
 def _parser() -> argparse.ArgumentParser:

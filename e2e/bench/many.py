@@ -16,6 +16,7 @@ from e2e.bench.crowd import Crowd, Object, Pair
 from e2e.bench.exporter import NUMBER, Exporter
 from e2e.bench.figures import Figure, Section
 from e2e.bench.probe import Reading, Window
+from e2e.bench.waiting import wait
 from e2e.stack import Settings, Stack
 from e2e.stack.errors import StackError
 
@@ -24,8 +25,7 @@ SCRAPE_SECONDS = 5.0
 LONE_INTERVAL = 5
 LONE_LOOKS = 4
 INTERVALS = 4
-PATIENCE_SECONDS = 120.0
-LOOKS_TO_A_WRITE = 5
+POLL_SECONDS = 0.5
 LOOKS = "modelrollout_looks_total"
 QUERIES = "modelrollout_prometheus_queries_total"
 CALLS = "modelrollout_api_calls_total"
@@ -75,13 +75,13 @@ def _measure(stack: Stack, people: Crowd, exporter: Exporter, pairs: list[Pair],
     people.make_rollouts(pairs[:1], f"{LONE_INTERVAL}s")
     lone = _watch_looks(stack, LONE_LOOKS)
     people.delete_rollout(pairs[0].name)
-    _wait(lambda: not people.rollouts(), "the first rollout to go")
+    wait(lambda: not people.rollouts(), "the first rollout to go", POLL_SECONDS)
     say(f"{size.rollouts} rollouts, a look of each every {size.interval} s")
     begun, made = _read(stack), time.monotonic()
     people.make_rollouts(pairs, f"{size.interval}s")
     first = _first_looks(people, pairs)
     say(f"all in their stage after {time.monotonic() - made:.0f} s")
-    _wait(lambda: Window(begun, _read(stack)).total(LOOKS) >= size.rollouts, "the first look of each")
+    wait(lambda: Window(begun, _read(stack)).total(LOOKS) >= size.rollouts, "the first look of each", POLL_SECONDS)
     before = _read(stack)
     time.sleep(size.interval * INTERVALS)
     window = Window(before, _read(stack))
@@ -128,9 +128,9 @@ def _figures(window: Window, lone: Window, evidence: Evidence, size: Size) -> tu
 def _watch_looks(stack: Stack, looks: int) -> Window:
     """From the first look to so many later."""
     begun = _read(stack)
-    _wait(lambda: Window(begun, _read(stack)).total(LOOKS) >= 1, "the first look")
+    wait(lambda: Window(begun, _read(stack)).total(LOOKS) >= 1, "the first look", POLL_SECONDS)
     before = _read(stack)
-    _wait(lambda: Window(before, _read(stack)).total(LOOKS) >= looks, f"{looks} looks")
+    wait(lambda: Window(before, _read(stack)).total(LOOKS) >= looks, f"{looks} looks", POLL_SECONDS)
     return Window(before, _read(stack))
 
 
@@ -145,16 +145,8 @@ def _first_looks(people: Crowd, pairs: list[Pair]) -> dict[str, float]:
                 begins[name] = status["lastLookAt"]
         return len(begins) == len(pairs)
 
-    _wait(all_have_begun, "all rollouts to enter their stage")
+    wait(all_have_begun, "all rollouts to enter their stage", POLL_SECONDS)
     return begins
-
-
-def _wait(is_so: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not is_so():
-        if time.monotonic() > deadline:
-            raise StackError(f"waited {PATIENCE_SECONDS:.0f} s in vain for {what}")
-        time.sleep(0.5)
 
 
 def _read(stack: Stack) -> Reading:
@@ -169,7 +161,7 @@ def _read(stack: Stack) -> Reading:
 
 def _compare(stack: Stack, people: Crowd, exporter: Exporter, pairs: list[Pair], begins: dict[str, float]) -> Evidence:
     """What the written statuses have counted, against what the exporter had said at the same evaluation times."""
-    _wait(lambda: all(_looks(found) for found in people.rollouts().values()), "each status to be written")
+    wait(lambda: all(_looks(found) for found in people.rollouts().values()), "each status to be written", POLL_SECONDS)
     found, seen, different, requests = people.rollouts(), Expositions(stack.prometheus_url), list[str](), 0
     for pair in pairs:
         status = found[pair.name]["status"]
