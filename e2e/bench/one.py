@@ -40,8 +40,8 @@ Say = Callable[[str], None]
 class Effort:
     """How often each thing is done."""
 
-    swaps: int = 30
-    starts: int = 5
+    swaps: int = 20
+    starts: int = 3
     has_ladder: bool = True
 
 
@@ -182,7 +182,7 @@ class Rollout:
             "strategy": {"canary": {"stages": list(stages)}},
             "guardrails": [
                 {"name": "errors", "errorRate": {"floor": "2%"}},
-                {"name": "latency", "latency": {"quantile": "0.95", "maxIncrease": "100%", "floor": "250ms"}},
+                {"name": "latency", "latency": {"quantile": 0.95, "maxIncrease": "100%", "floor": "250ms"}},
             ],
             "analysis": {"interval": "1s"},
         }
