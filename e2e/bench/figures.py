@@ -65,6 +65,7 @@ def show(console: Console, section: Section) -> None:
         measured = _text(figure.value, figure.unit)
         table.add_row(figure.name, measured, goal, f"[red]{ratio}[/]" if missed else ratio, figure.note)
     console.print(table)
+    console.print(f"load average of this machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores", style="dim")
 
 
 def save(file: Path, sections: Iterable[Section]) -> None:

@@ -84,11 +84,11 @@ def _measure(stack: Stack, effort: Effort, say: Say) -> list[Figure]:
 def _figures(window: Window, seen: Seen, reached: Sequence[float], starts: Sequence[float]) -> list[Figure]:
     write = "modelrollout_verdict_to_write_seconds"
     writes = window.total(f"{write}_count")
-    p99 = window.quantile(write, 0.99)
+    within, p99 = window.total(f"{write}_bucket", le="0.1"), window.quantile(write, 0.99)
     return [
         Figure("operator's start to its first look", _middle(starts), "s", 2.5, _spread(starts, "s")),
         Figure("verdict to Experiment written p50", _ms(window.quantile(write, 0.5)), "ms"),
-        Figure("verdict to Experiment written p99", _ms(p99), "ms", 100, f"{writes:.0f} writes"),
+        Figure("verdict to Experiment written p99", _ms(p99), "ms", 100, f"{within:.0f} of {writes:.0f} writes within"),
         Figure("verdict to a client on the new arm p50", 1000 * _middle(reached), "ms", note=_spread(reached, "s")),
         Figure("failed client requests", len(seen.failed), "", note=f"goal 0, of {len(seen.answers):,} requests"),
         Figure("memory of the operator, one rollout", window.after.rss_mib, "MiB", 150),
