@@ -17,7 +17,7 @@ APPLY_DEADLINE_SECONDS = 10.0
 def test_weights_that_the_proxy_holds_back_are_written_again(story: Story, held: int) -> None:
     story.serve_both()
     weights = [40, 70]
-    with story.clients() as traffic, story.watching_weights() as written:
+    with story.clients(per_second=100) as traffic, story.watching_weights() as written:
         if held == 1:
             story.begin([on_soak(40), on_soak(70), stage(100)], paused=True)
             story.until_rollout(lambda seen: seen.weight_in_force == 0, "all traffic is on the baseline")
