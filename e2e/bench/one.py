@@ -45,6 +45,14 @@ class Effort:
     has_ladder: bool = True
 
 
+@dataclass(frozen=True)
+class Start:
+    """One start of the operator, to its first look."""
+
+    seconds: float
+    cpu_seconds: float
+
+
 def measure(effort: Effort, say: Say) -> Section:
     """Start a whole stack, send traffic through it, and change the split many times."""
     settings = Settings(directory=Path(".cache") / "stack" / f"bench-one-{os.getpid()}")
@@ -71,22 +79,25 @@ def _measure(stack: Stack, effort: Effort, say: Say) -> list[Figure]:
         if effort.has_ladder:
             say("a whole rollout: 5, 25, 50, 100 percent")
             rollout.declare(CANDIDATES[effort.swaps % 2], LADDER)
-            wait(lambda: rollout.status().get("outcome") == "Promoted", "the promotion")
+            wait(lambda: bool(rollout.status().get("outcome")), "the end of a whole rollout")
             time.sleep(1.0)  # requests that were under way
+        ended = str(rollout.status()["outcome"]) if effort.has_ladder else "not asked for"
         window, seen = Window(before, _read(stack)), traffic.seen(since=begun)
         say(f"{effort.starts} starts of the operator, a look being due")
         rollout.declare(CANDIDATES[(effort.swaps + 1) % 2], STAYING)
         wait(lambda: bool(rollout.status().get("stage")), "the stage")
         starts = [_start(stack, operator) for _ in range(effort.starts)]
-    return _figures(window, seen, reached, starts)
+    return [*_figures(window, seen, reached, starts), Figure("a whole rollout, 5 to 100 %", ended)]
 
 
-def _figures(window: Window, seen: Seen, reached: Sequence[float], starts: Sequence[float]) -> list[Figure]:
+def _figures(window: Window, seen: Seen, reached: Sequence[float], starts: Sequence[Start]) -> list[Figure]:
+    waits = [start.seconds for start in starts]
     write = "modelrollout_verdict_to_write_seconds"
     writes = window.total(f"{write}_count")
     within, p99 = window.total(f"{write}_bucket", le="0.1"), window.quantile(write, 0.99)
     return [
-        Figure("operator's start to its first look", _middle(starts), "s", 2.5, _spread(starts, "s")),
+        Figure("operator's start to its first look", _middle(waits), "s", 2.5, _spread(waits, "s")),
+        Figure("CPU time of that start", _middle([start.cpu_seconds for start in starts]), "s"),
         Figure("verdict to Experiment written p50", _ms(window.quantile(write, 0.5)), "ms"),
         Figure("verdict to Experiment written p99", _ms(p99), "ms", 100, f"{within:.0f} of {writes:.0f} writes within"),
         Figure("verdict to a client on the new arm p50", 1000 * _middle(reached), "ms", note=_spread(reached, "s")),
@@ -116,14 +127,14 @@ def _swap(rollout: Rollout, traffic: Traffic, number: int) -> float:
     return min(met) - verdict
 
 
-def _start(stack: Stack, operator: Process) -> float:
-    """Seconds from the start of the process to its first look; one is due by then, as the looks are a second apart."""
+def _start(stack: Stack, operator: Process) -> Start:
+    """From the start of the process to its first look; one is due by then, as the looks are a second apart."""
     operator.stop()
     time.sleep(2.0)
     begun = time.time()
     operator.launch()
     wait(lambda: _looks(stack) > 0, "the first look", every=0.01)
-    taken = time.time() - begun
+    taken = Start(time.time() - begun, probe.cpu_seconds(operator.pid or 0))
     operator.wait_until_ready()
     return taken
 
@@ -182,7 +193,8 @@ class Rollout:
             "strategy": {"canary": {"stages": list(stages)}},
             "guardrails": [
                 {"name": "errors", "errorRate": {"floor": "2%"}},
-                {"name": "latency", "latency": {"quantile": 0.95, "maxIncrease": "100%", "floor": "250ms"}},
+                # A busy machine makes the larger model slower, and to judge that is not what is measured here.
+                {"name": "latency", "latency": {"quantile": 0.95, "maxIncrease": "100%", "floor": "10s"}},
             ],
             "analysis": {"interval": "1s"},
         }
