@@ -226,6 +226,7 @@ class Simulation:
         self.raw = raw or raw_spec()
         self.flaps: set[tuple[str, int]] = set()
         self._taken: dict[str, Any] = {"generation": 0, "weights": {}}
+        self._told: set[tuple[str, str]] = set()
         self._loop = asyncio.new_event_loop()
         for name in (BASELINE, CANDIDATE):
             self.set_model(name, is_ready=True, version="v1")
@@ -337,6 +338,7 @@ class Simulation:
 
     def reconcile(self) -> bool:
         """One reconciliation, as kopf would start it. False when a conflict or a kill ended it."""
+        self._watch()
         try:
             self._loop.run_until_complete(self.controller.reconcile(KEY))
         except Killed:
@@ -345,6 +347,14 @@ class Simulation:
         except errors.RolloutError:
             return False
         return True
+
+    def _watch(self) -> None:
+        """What the watch has told by now: every object as it is, and those that are gone."""
+        kinds = {kind.plural: kind for kind in (ROLLOUT, EXPERIMENT, MODEL)}
+        for plural, name in {*self._told, *self.api.objects}:
+            found = self.api.objects.get((plural, name))
+            self.controller.heard(kinds[plural], Key(KEY.namespace, name), found)
+        self._told = set(self.api.objects)
 
     def release(self) -> None:
         """The rollout is deleted; kopf tries until it succeeds."""
