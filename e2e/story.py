@@ -10,19 +10,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import yaml
 from kubernetes import client, config, watch
 
 from e2e import waiting
+from e2e.rollouts import ERRORS, Object, Rollout
 from e2e.stack import Stack
 from e2e.stack.errors import tail
 from e2e.stack.paths import ROOT
 from e2e.traffic import Traffic
 
-Object = dict[str, Any]
 T = TypeVar("T")
 
 ROLLOUTS = ("modelrollout.io", "v1alpha1", "modelrollouts")
@@ -31,82 +30,6 @@ MODELS = ("mlops.seldon.io", "v1alpha1", "models")
 EVENTS = ("events.k8s.io", "v1", "events")
 SECONDS_TO_TAKE_UP = 60.0
 PER_SECOND = 60.0
-
-ERRORS: Object = {"name": "errors", "errorRate": {"floor": "5%"}}
-LATENCY: Object = {"name": "latency", "latency": {"floor": "50ms"}}
-
-
-def stage(weight: int, soak: str = "4s", **more: Any) -> Object:
-    """A stage of the plan."""
-    return {"weight": weight, "soak": soak, **more}
-
-
-def on_soak(weight: int, soak: str = "4s", requests: int = 10) -> Object:
-    """A stage that ends with its soak."""
-    return stage(weight, soak, advance="OnSoak", minRequests=requests)
-
-
-@dataclass(frozen=True)
-class Rollout:
-    """A ModelRollout as it was read."""
-
-    found: Object
-
-    @property
-    def status(self) -> Object:
-        return self.found.get("status") or {}
-
-    @property
-    def phase(self) -> str:
-        return str(self.status.get("phase", ""))
-
-    @property
-    def message(self) -> str:
-        return str(self.status.get("message", ""))
-
-    @property
-    def attempt(self) -> int:
-        return int(self.status.get("attempt", 0))
-
-    @property
-    def traffic(self) -> Object:
-        return self.status.get("traffic") or {}
-
-    @property
-    def stage(self) -> int:
-        """As people count, from 1; 0 before the first."""
-        return int(self.status["stage"]["index"]) + 1 if self.status.get("stage") else 0
-
-    @property
-    def soaked_seconds(self) -> float:
-        return float(self.status["stage"]["soakedSeconds"])
-
-    @property
-    def weight_in_force(self) -> int | None:
-        """The candidate's weight, once Seldon is known to have taken it."""
-        return int(self.traffic["candidateWeight"]) if self.traffic.get("appliedAt") else None
-
-    @property
-    def reasons(self) -> list[str]:
-        """What was decided, oldest first."""
-        return [entry["reason"] for entry in reversed(self.status.get("history", []))]
-
-    def condition(self, kind: str) -> tuple[str, str]:
-        """Status and message of a condition; empty before it is there."""
-        listed = {condition["type"]: condition for condition in self.status.get("conditions", [])}
-        found = listed.get(kind, {})
-        return str(found.get("status", "")), str(found.get("message", ""))
-
-    def is_true(self, kind: str) -> bool:
-        return self.condition(kind)[0] == "True"
-
-    def guardrail(self, name: str) -> Object:
-        listed: dict[str, Object] = {one["name"]: one for one in self.status.get("guardrails", [])}
-        return listed.get(name, {})
-
-    def is_at(self, number: int, weight: int) -> bool:
-        """True in this stage with its weight in force."""
-        return self.stage == number and self.weight_in_force == weight
 
 
 class Story:

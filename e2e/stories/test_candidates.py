@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from e2e.story import MODELS, Story, on_soak, stage, storage
+from e2e.rollouts import on_soak, stage
+from e2e.story import MODELS, Story, storage
 
 pytestmark = pytest.mark.stack
 

@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from e2e.story import EXPERIMENTS, MODELS, ROLLOUTS, Story, agrees, on_soak, stage, storage
+from e2e.rollouts import on_soak, stage
+from e2e.story import EXPERIMENTS, MODELS, ROLLOUTS, Story, agrees, storage
 
 pytestmark = pytest.mark.stack
 

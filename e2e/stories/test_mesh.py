@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from e2e.story import Story, agrees, on_soak, stage
+from e2e.rollouts import on_soak, stage
+from e2e.story import Story, agrees
 
 pytestmark = pytest.mark.stack
 

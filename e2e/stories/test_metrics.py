@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from e2e.gate import gate, page
+from e2e.rollouts import ERRORS, LATENCY, Object, Rollout, on_soak, stage
 from e2e.stack.certificates import Authority, Pair
-from e2e.story import ERRORS, LATENCY, Object, Rollout, Story, on_soak, stage
+from e2e.story import Story
 
 pytestmark = pytest.mark.stack
 

@@ -9,7 +9,8 @@ import urllib.request
 
 import pytest
 
-from e2e.story import Rollout, Story, agrees, on_soak, stage
+from e2e.rollouts import Rollout, on_soak, stage
+from e2e.story import Story, agrees
 
 pytestmark = pytest.mark.stack
 

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from e2e.story import EXPERIMENTS, ROLLOUTS, Object, Rollout, Story, on_soak, stage
+from e2e.rollouts import Object, Rollout, on_soak, stage
+from e2e.story import EXPERIMENTS, ROLLOUTS, Story
 
 pytestmark = pytest.mark.stack
 

@@ -6,7 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from e2e.story import ERRORS, Object, Rollout, Story, agrees, on_soak, stage
+from e2e.rollouts import ERRORS, Object, Rollout, on_soak, stage
+from e2e.story import Story, agrees
 
 pytestmark = pytest.mark.stack
 

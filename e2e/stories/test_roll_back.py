@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from e2e.story import ERRORS, LATENCY, Rollout, Story, stage
+from e2e.rollouts import ERRORS, LATENCY, Rollout, stage
+from e2e.story import Story
 
 pytestmark = pytest.mark.stack
 

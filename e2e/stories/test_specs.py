@@ -8,8 +8,9 @@ from contextlib import contextmanager
 
 import pytest
 
+from e2e.rollouts import Object, on_soak, stage
 from e2e.stack import CommandError
-from e2e.story import ROLLOUTS, Object, Story, on_soak, stage
+from e2e.story import ROLLOUTS, Story
 
 pytestmark = pytest.mark.stack
 
