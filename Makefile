@@ -19,7 +19,7 @@ test: .venv/ready ## Everything that needs no Docker, the stories on the local s
 	@$(BIN)/python -m e2e.stack tools
 	$(BIN)/pytest
 
-unit: .venv/ready ## Only what needs no stack: seconds
+unit: .venv/ready ## Only what needs no stack, in a minute or two
 	$(BIN)/pytest -q -m "not stack" operator/tests models/tests
 
 check: .venv/ready ## Format, lint, types, layers, generated files
