@@ -103,11 +103,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture
 def installed(stack: Stack, request: pytest.FixtureRequest) -> Iterator[str]:
-    """The release `modelrollout` in the stack's namespace, with the values of the parameter; what Helm said of it."""
+    """The release `modelrollout` in the stack's namespace, with the values of the parameter; what Helm said of it.
+
+    The definition stays from test to test, as it does for users: a busy API server may take minutes to delete one.
+    """
     said = _install(stack, getattr(request, "param", []))
     yield said
     stack.helm("uninstall", "modelrollout", "--namespace", stack.namespace)
-    stack.kubectl("delete", "crd", CRD, "--ignore-not-found")
 
 
 def _install(stack: Stack, values: list[str]) -> str:
@@ -294,4 +296,4 @@ def test_rollouts_outlive_the_release_and_the_next_one_finds_them(stack: Stack) 
     _install(stack, [])
     assert "financial-predictor" in stack.kubectl("get", "modelrollouts", "--namespace", "default")
     stack.helm("uninstall", "modelrollout", "--namespace", stack.namespace)
-    stack.kubectl("delete", "crd", CRD)
+    stack.kubectl("delete", "modelrollout", "financial-predictor", "--namespace", "default")
