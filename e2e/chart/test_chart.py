@@ -18,7 +18,6 @@ pytestmark = pytest.mark.stack
 
 CHART = str(paths.CHART)
 DEFINITION = paths.ROOT / "crds" / "modelrollouts.yaml"
-CRD = "modelrollouts.modelrollout.io"
 DIGEST = f"sha256:{'0123456789abcdef' * 4}"
 TERM = "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchExpressions[0]"
 
