@@ -30,11 +30,3 @@ def until(
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {deadline_seconds:g} s: {what}\n{describe()}")
         time.sleep(SECONDS_BETWEEN_LOOKS)
-
-
-def always(condition: Callable[[], bool], what: str, for_seconds: float, describe: Callable[[], str] = str) -> None:
-    """Returns when `condition` held at every look for this long; raises AssertionError when it did not."""
-    end = time.monotonic() + for_seconds
-    while time.monotonic() < end:
-        assert condition(), f"no longer so: {what}\n{describe()}"
-        time.sleep(SECONDS_BETWEEN_LOOKS)

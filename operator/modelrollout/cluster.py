@@ -18,6 +18,7 @@ Object = dict[str, Any]
 T = TypeVar("T")
 
 FIELD_MANAGER = "modelrollout"
+FENCE = "modelrollout.io/attempt"  # annotation of an Experiment: the rollout and attempt that may write it
 TIMEOUT = 15.0  # seconds; the library's default is to wait for ever
 CONFLICTS = {409, 422}  # 422 is a JSON patch whose test failed, or what the schema refuses
 

@@ -39,8 +39,6 @@ from modelrollout.settings import Settings
 
 log = logging.getLogger(__name__)
 
-RETRY_SECONDS = 2.0  # the spec is invalid or somebody wrote first: an event wakes us sooner
-
 
 @dataclass(frozen=True)
 class Live:

@@ -8,11 +8,10 @@ long that the same weights stand there again.
 
 from typing import Any
 
-from modelrollout.cluster import EXPERIMENT, ROLLOUT, Cluster, Object
+from modelrollout.cluster import EXPERIMENT, FENCE, ROLLOUT, Cluster, Object
 from modelrollout.plan.actions import CreateExperiment, WriteWeights
 from modelrollout.plan.world import Weights
 
-FENCE = "modelrollout.io/attempt"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 _FENCE_PATH = "/metadata/annotations/" + FENCE.replace("/", "~1")
 LARGEST_SUM = 2**32 - 1

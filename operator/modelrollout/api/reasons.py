@@ -24,7 +24,6 @@ class Reason(StrEnum):
     ATTEMPT_STARTED = "AttemptStarted"
     STAGE_STARTED = "StageStarted"
     PROGRESSING = "Progressing"
-    PROMOTING = "Promoting"
     PROMOTED = "Promoted"
     ROLLING_BACK = "RollingBack"
     ROLLED_BACK = "RolledBack"
@@ -64,7 +63,6 @@ MEANING: dict[Reason, str] = {
     Reason.ATTEMPT_STARTED: "A run of the plan has begun from weight 0.",
     Reason.STAGE_STARTED: "The candidate's weight moves to that of the next stage.",
     Reason.PROGRESSING: "The plan is being followed.",
-    Reason.PROMOTING: "The candidate has all traffic and is watched for the last time.",
     Reason.PROMOTED: "The candidate has taken over.",
     Reason.ROLLING_BACK: "All traffic is going back to the baseline.",
     Reason.ROLLED_BACK: "All traffic is back on the baseline.",

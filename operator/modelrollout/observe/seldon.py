@@ -9,10 +9,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from modelrollout.cluster import FENCE, FIELD_MANAGER
 from modelrollout.plan.world import ExperimentView, ModelView, Weights
 
-OWN_MANAGER = "modelrollout"
-FENCE = "modelrollout.io/attempt"
 REFUSED = "code = FailedPrecondition desc = "
 # Seldon makes no new version of a model for these.
 WITHOUT_NEW_VERSION = {"replicas", "minReplicas", "maxReplicas", "logger"}
@@ -96,7 +95,7 @@ def _writer(metadata: Mapping[str, Any]) -> str:
     entries = [
         entry
         for entry in metadata.get("managedFields") or []
-        if "f:spec" in (entry.get("fieldsV1") or {}) and entry.get("manager") != OWN_MANAGER
+        if "f:spec" in (entry.get("fieldsV1") or {}) and entry.get("manager") != FIELD_MANAGER
     ]
     newest: Mapping[str, Any] = max(entries, key=lambda entry: str(entry.get("time", "")), default={})
     return str(newest.get("manager", ""))

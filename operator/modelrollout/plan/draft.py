@@ -70,8 +70,3 @@ def fitting(sentence: str) -> str:
 def timestamp(at: float) -> str:
     """RFC 3339 in UTC, whole seconds."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def unix(text: str) -> float:
-    """Unix seconds of an RFC 3339 time in UTC."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S%z").timestamp()
