@@ -1,0 +1,140 @@
+"""What is measured of the requests of one arm: errors, latencies at bucket edges, rewards.
+
+`factor` says how much worse an arm is than this quality's own truth: it multiplies the rate of errors, the time of
+every answer, or the value of every reward.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Protocol
+
+import numpy as np
+from numpy.random import Generator
+from scipy.special import ndtr
+
+from modelrollout.judge.arrays import Floats, floats
+from modelrollout.judge.histograms import Histogram
+from modelrollout.simulate.looks import Arm
+
+Factor = Floats | float
+
+SELDON_EDGES_MS = (5.0, 10.0, 25.0, 50.0, 75.0, 100.0, 250.0, 500.0, 750.0, 1e3, 2.5e3, 5e3, 7.5e3, 1e4)
+# Envoy's default histogram buckets.
+ENVOY_EDGES_MS = (
+    0.5, 1.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1e3, 2.5e3, 5e3, 1e4, 3e4, 6e4, 3e5, 6e5, 1.8e6, 3.6e6,
+)  # fmt: skip
+POOL = 2**21
+
+
+class Quality(Protocol):
+    """A quality that can be drawn for many runs at once."""
+
+    @property
+    def columns(self) -> int:
+        """How many kinds of events it counts."""
+        ...
+
+    @property
+    def feels_trouble(self) -> bool:
+        """True when bursts and noise move it."""
+        ...
+
+    def draw(self, requests: Floats, factor: Factor, rng: Generator) -> Arm:
+        """What `requests` [runs] of one arm show."""
+        ...
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Requests that err with this share (0-1). With sessions > 1 they come in sessions of so many requests.
+
+    A share of the sessions is sick and errs with `sick`; the rest never errs. That makes the design effect
+    1 + (sessions - 1) sick: 1.9 for sessions of 20.
+    """
+
+    rate: float
+    sessions: int = 1
+    sick: float = 0.0474
+    columns: int = 1
+    feels_trouble: bool = True
+
+    def draw(self, requests: Floats, factor: Factor, rng: Generator) -> Arm:
+        """Errors among the requests. A rate beyond 1 is 1."""
+        rate = np.minimum(self.rate * floats(factor), 1.0)
+        if self.sessions > 1:
+            sick = rng.binomial((requests / self.sessions).astype(np.int64), np.minimum(rate / self.sick, 1.0))
+            events = rng.binomial(self.sessions * sick, self.sick)
+        else:
+            events = rng.binomial(requests.astype(np.int64), rate)
+        found = floats(events)[:, None]
+        return Arm(requests, found, found)
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Lognormal answer times, counted beyond each bucket edge."""
+
+    median_ms: float = 100.0
+    spread: float = 0.5
+    edges_ms: tuple[float, ...] = SELDON_EDGES_MS
+    feels_trouble: bool = False
+
+    @property
+    def columns(self) -> int:
+        """One per edge."""
+        return len(self.edges_ms)
+
+    def beyond(self, factor: float = 1.0) -> Floats:
+        """The share of answers beyond each edge, [columns]."""
+        distance = np.log(self.median_ms * factor) - np.log(floats(self.edges_ms))
+        return floats(ndtr(distance / self.spread))
+
+    def draw(self, requests: Floats, factor: Factor, rng: Generator) -> Arm:
+        """How many were slower than each edge: those beyond one edge are drawn from those beyond the edge below."""
+        shares = self.beyond(float(np.max(factor)))
+        events = np.empty((len(requests), self.columns))
+        remaining, above = requests.astype(np.int64), 1.0
+        for column, share in enumerate(shares):
+            chance = min(share / above, 1.0) if above > 0 else 0.0
+            remaining = remaining if chance > 1 - 1e-12 else rng.binomial(remaining, chance)
+            above = share
+            events[:, column] = remaining
+        return Arm(requests, events, events)
+
+    def history(self, requests: int = 100_000) -> Histogram:
+        """The baseline's past as its histogram shows it: so many requests, in the shares of the truth."""
+        at_or_below = np.rint(requests * (1 - self.beyond()))
+        return Histogram(self.edges_ms, tuple(float(n) for n in at_or_below), float(requests))
+
+
+@dataclass(frozen=True)
+class Rewards:
+    """Lognormal rewards of median 1, clipped at the source to [0, clip]; `events` holds their sum."""
+
+    spread: float = 0.5
+    clip: float = 20.0
+    columns: int = 1
+    feels_trouble: bool = False
+
+    def draw(self, requests: Floats, factor: Factor, rng: Generator) -> Arm:
+        """Sums over random stretches of a pool of two million rewards: as good as fresh ones, and a thousand times
+        cheaper.
+        """
+        sums, squares = _pool(self.spread, self.clip)
+        count = requests.astype(np.int64)
+        begin = rng.integers(0, POOL - count.max(initial=0), len(count))
+        value = floats(sums[begin + count] - sums[begin]) * factor
+        square = floats(squares[begin + count] - squares[begin]) * floats(factor) ** 2
+        return Arm(requests, value[:, None], square[:, None])
+
+    @property
+    def mean(self) -> float:
+        """The mean of the pool."""
+        return float(_pool(self.spread, self.clip)[0][-1] / POOL)
+
+
+@lru_cache(4)
+def _pool(spread: float, clip: float) -> tuple[Floats, Floats]:
+    """Running sums of the pool's rewards and of their squares, from 0."""
+    values = np.minimum(np.random.default_rng(POOL).lognormal(0.0, spread, POOL), clip)
+    return tuple(np.concatenate([[0.0], np.cumsum(part)]) for part in (values, values**2))  # type: ignore[return-value]
