@@ -1,9 +1,10 @@
-"""What every part of the contract is made of: the base record, rules with one sentence, durations and shares."""
+"""What every part of the contract is made of: the base record, rules with one sentence, and how text is read."""
 
 import dataclasses
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Self
+from enum import Enum
+from typing import Any, ClassVar, NamedTuple, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
 from pydantic.alias_generators import to_camel
@@ -16,8 +17,8 @@ class Rule:
 
     `message` may hold `{seen}`: what the user wrote, from `seen_cel` there and from `seen` here.
     `field` is the field to blame, when the rule stands on the record above it.
-    `given` names fields with the form that they must have before the rule can be asked; a field of another form is
-    refused by its own rule, and a second sentence about it would only hide the first.
+    `given` names fields, also nested ones like `range.min`, with the form that they must have before the rule can be
+    asked; a field of another form is refused by its own rule, and a second sentence would only hide the first.
     """
 
     cel: str
@@ -30,7 +31,7 @@ class Rule:
 
     def validation(self) -> dict[str, str]:
         """The rule as an entry of `x-kubernetes-validations`."""
-        guards = [f"has(self.{name}) && !{_has_form(f'self.{name}', form)}" for name, form in self.given.items()]
+        guards = [f"{_has(name)} && !{_has_form(f'self.{name}', form)}" for name, form in self.given.items()]
         entry = {"rule": " || ".join([f"({guard})" for guard in guards] + [f"({self.cel})" if guards else self.cel])}
         if "{seen}" in self.message:
             before, after = self.message.split("{seen}")
@@ -50,6 +51,12 @@ class Rule:
 def quoted(text: str) -> str:
     """The text as a string in CEL."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _has(path: str) -> str:
+    """CEL that is true when every step of the path is there."""
+    steps = path.split(".")
+    return " && ".join(f"has(self.{'.'.join(steps[: depth + 1])})" for depth in range(len(steps)))
 
 
 def _has_form(value: str, form: str) -> str:
@@ -101,6 +108,11 @@ NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 ADDRESS = r"^https?://[A-Za-z0-9._:\[\]-]+(/[A-Za-z0-9._~%/-]*)?$"
 MATCHER = r'[a-zA-Z_][a-zA-Z0-9_]*(=|!=|=~|!~)"([^"\\\n]|\\.)*"'
 MATCHERS = rf"^{MATCHER}(, ?{MATCHER})*$"
+SELECTOR = rf"^[a-zA-Z_:][a-zA-Z0-9_:]*(\{{{MATCHER}(, ?{MATCHER})*\}})?$"
+LABEL = r"^[a-zA-Z_][a-zA-Z0-9_]*$"
+POINTS = r"^[0-9]{1,3}(\.[0-9]{1,4})?pp$"
+MARGIN = r"^[0-9]{1,15}(\.[0-9]{1,9})?(%|sd)?$"
+DISPERSION = r"^(Auto|[0-9]{1,4}(\.[0-9]{1,4})?)$"
 
 _AMOUNT = re.compile(r"([0-9.]+)(ms|s|m|h)")
 _SECONDS_PER = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -114,6 +126,44 @@ def seconds(duration: str) -> float:
 def fraction(share: str) -> float:
     """Fraction (0-1) of a share such as `5%`."""
     return float(share.removesuffix("%")) / 100
+
+
+def points(drop: str) -> float:
+    """Fraction (0-1) of percentage points such as `2pp`: 0.02."""
+    return float(drop.removesuffix("pp")) / 100
+
+
+class Unit(Enum):
+    """What a margin of a mean is measured in."""
+
+    SHARE = "%"
+    SD = "sd"
+    PLAIN = ""
+
+
+class Margin(NamedTuple):
+    """How far the candidate's mean may be from the baseline's.
+
+    `value` is a fraction of the baseline's mean (SHARE), a number of standard deviations (SD), or in the unit of the
+    values themselves (PLAIN).
+    """
+
+    value: float
+    unit: Unit
+
+
+def margin(written: str) -> Margin:
+    """The margin of `5%` (0.05 of the baseline's mean), `0.05sd` or a plain number."""
+    if written.endswith("%"):
+        return Margin(fraction(written), Unit.SHARE)
+    if written.endswith("sd"):
+        return Margin(float(written.removesuffix("sd")), Unit.SD)
+    return Margin(float(written), Unit.PLAIN)
+
+
+def dispersion(written: str) -> float | None:
+    """The factor that was chosen; None for `Auto`: measured from the traffic."""
+    return None if written == "Auto" else float(written)
 
 
 def text(form: str, wrong: str, max_length: int, *bounds: Rule) -> tuple[Any, Any]:
@@ -149,77 +199,3 @@ def number(*bounds: Rule) -> tuple[Any, Any]:
 
     extra: dict[str, Any] = {"x-kubernetes-validations": [bound.validation() for bound in bounds]}
     return AfterValidator(check), Field(strict=True, allow_inf_nan=False, json_schema_extra=extra)
-
-
-_DURATION_FORM = (DURATION, "not a duration: write it like 90s, 10m or 1h30m", 32)
-_SHARE_FORM = (SHARE, "not a share: write it in percent, like 5% or 0.5%", 9)
-_DECIMAL_FORM = (DECIMAL, "not a decimal number: write it like 50 or 0.25", 32)
-_NAME_FORM = (NAME, "not a name of an object: use lower-case letters, digits and dashes", 63)
-_ADDRESS_FORM = (
-    ADDRESS,
-    "not an address: write it like http://prometheus.monitoring:9090; user and password belong in secretRef",
-    2048,
-)
-_MATCHERS_FORM = (MATCHERS, 'not label matchers: write them like namespace="a",cluster=~"b|c"', 1024)
-
-
-def _percent(cel: str, holds: Callable[[float], bool], message: str) -> Rule:
-    return Rule(cel.replace("percent", "double(self.replace('%', ''))"), lambda s: holds(100 * fraction(s)), message)
-
-
-Duration = Annotated[str, *text(*_DURATION_FORM)]
-PositiveDuration = Annotated[
-    str,
-    *text(
-        *_DURATION_FORM,
-        Rule("duration(self) > duration('0s')", lambda value: seconds(value) > 0, "must be longer than nothing"),
-    ),
-]
-DurationFromOneSecond = Annotated[
-    str,
-    *text(
-        *_DURATION_FORM,
-        Rule("duration(self) >= duration('1s')", lambda value: seconds(value) >= 1, "must be at least 1s"),
-    ),
-]
-PositiveShare = Annotated[
-    str, *text(*_SHARE_FORM, _percent("percent > 0.0", lambda percent: percent > 0, "must be above 0%"))
-]
-PartialShare = Annotated[
-    str,
-    *text(
-        *_SHARE_FORM,
-        _percent(
-            "percent > 0.0 && percent < 100.0", lambda percent: 0 < percent < 100, "must be above 0% and below 100%"
-        ),
-    ),
-]
-AlphaShare = Annotated[
-    str,
-    *text(
-        *_SHARE_FORM,
-        _percent(
-            "percent > 0.0 && percent <= 50.0", lambda percent: 0 < percent <= 50, "must be above 0% and at most 50%"
-        ),
-    ),
-]
-Decimal = Annotated[str, *text(*_DECIMAL_FORM)]
-NumberAboveOne = Annotated[
-    float,
-    *number(
-        Rule(
-            "self > 1.0",
-            lambda value: value > 1,
-            "must be above 1: at 1 a candidate that is as good as the baseline could never pass",
-        ),
-    ),
-]
-Quantile = Annotated[
-    float,
-    *number(
-        Rule("self >= 0.5 && self <= 0.999", lambda value: 0.5 <= value <= 0.999, "must be between 0.5 and 0.999"),
-    ),
-]
-Name = Annotated[str, *text(*_NAME_FORM)]
-Address = Annotated[str, *text(*_ADDRESS_FORM)]
-Matchers = Annotated[str, *text(*_MATCHERS_FORM)]

@@ -5,9 +5,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from modelrollout.api.contract import (
-    DECIMAL,
-    Contract,
+from modelrollout.api.contract import DECIMAL, Contract, Rule
+from modelrollout.api.counted import Mean, Ratio
+from modelrollout.api.forms import (
     Decimal,
     Duration,
     Name,
@@ -16,7 +16,6 @@ from modelrollout.api.contract import (
     PositiveDuration,
     PositiveShare,
     Quantile,
-    Rule,
 )
 
 
@@ -126,6 +125,12 @@ class Guardrail(Contract):
     name: Name = Field(description="Name of the guardrail; status and events call it by this name.")
     error_rate: ErrorRate | None = Field(None, description="Error rate against the baseline's, or against a limit.")
     latency: Latency | None = Field(None, description="Latency quantile against the baseline's, or against a limit.")
+    ratio: Ratio | None = Field(
+        None, description="Share of good ones, such as accuracy, from two counters that the models export."
+    )
+    mean: Mean | None = Field(
+        None, description="Mean of a value, such as a reward, from three counters that the models export."
+    )
     query: Query | None = Field(None, description="A plain threshold on a PromQL value.")
     action: GuardrailAction = Field(
         GuardrailAction.ROLLBACK, description="What its failure does: Rollback, Pause or Report. Default: Rollback."
@@ -136,10 +141,16 @@ class Guardrail(Contract):
 
     rules: ClassVar = (
         Rule(
-            "[has(self.errorRate), has(self.latency), has(self.query)].filter(declared, declared).size() == 1",
-            lambda rail: sum(part is not None for part in (rail.error_rate, rail.latency, rail.query)) == 1,
-            "guardrail '{seen}' must have exactly one of errorRate, latency or query",
+            "[has(self.errorRate), has(self.latency), has(self.ratio), has(self.mean), has(self.query)]"
+            ".filter(declared, declared).size() == 1",
+            lambda rail: rail.kinds == 1,
+            "guardrail '{seen}' must have exactly one of errorRate, latency, ratio, mean or query",
             seen_cel="self.name",
             seen=lambda rail: rail.name,
         ),
     )
+
+    @property
+    def kinds(self) -> int:
+        """How many kinds are declared; one, when the rule above holds."""
+        return sum(part is not None for part in (self.error_rate, self.latency, self.ratio, self.mean, self.query))

@@ -12,20 +12,17 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 
 from modelrollout.api import sentences
-from modelrollout.api.contract import (
-    BY_NAME,
-    DURATION,
+from modelrollout.api.contract import BY_NAME, DURATION, Contract, Rule, names_once, seconds
+from modelrollout.api.counted import Mean, Range, Ratio
+from modelrollout.api.forms import (
     Address,
     AlphaShare,
-    Contract,
+    Dispersion,
     Duration,
     DurationFromOneSecond,
     Matchers,
     Name,
     PositiveDuration,
-    Rule,
-    names_once,
-    seconds,
 )
 from modelrollout.api.guardrails import ErrorRate, ErrorsOf, Guardrail, GuardrailAction, Latency, Query
 from modelrollout.errors import SpecInvalid
@@ -33,8 +30,8 @@ from modelrollout.errors import SpecInvalid
 # Every part of the spec is imported from here; that some have a file of their own is no business of the others.
 __all__ = [
     "Advance", "Analysis", "Arm", "Canary", "ErrorRate", "ErrorsOf", "ExperimentRef", "Guardrail", "GuardrailAction",
-    "Latency", "OnInconclusive", "OnNoData", "Prometheus", "Query", "RolloutSpec", "SecretRef", "Stage", "Strategy",
-    "parse",
+    "Latency", "Mean", "OnInconclusive", "OnNoData", "Prometheus", "Query", "Range", "Ratio", "RolloutSpec",
+    "SecretRef", "Stage", "Strategy", "parse",
 ]  # fmt: skip
 
 
@@ -186,6 +183,21 @@ class Analysis(Contract):
         OnNoData.HOLD, description="After noDataDeadline without data: Hold, Pause or Rollback. Default: Hold."
     )
     no_data_deadline: Duration = Field("10m", description="How long to hold without data first. Default: 10m.")
+    dispersion: Dispersion = Field(
+        "Auto",
+        description=(
+            "How many times more the traffic scatters than independent requests would. Auto measures it; a number "
+            'in quotes fixes it, "1" for independent requests. Default: Auto.'
+        ),
+    )
+    clustered: bool = Field(
+        False,
+        strict=True,
+        description=(
+            "Requests come in sessions or retries that stick to an arm: then a failure is judged once per look, "
+            "not once per request, which is slower and stays honest. Default: false."
+        ),
+    )
 
 
 class SecretRef(Contract):
@@ -256,11 +268,11 @@ class RolloutSpec(Contract):
         ),
         Rule(
             "size(self.guardrails) == 0 || self.guardrails.exists("
-            "g, (has(g.errorRate) || has(g.latency)) && (!has(g.action) || g.action != 'Report'))",
+            "g, !has(g.query) && (!has(g.action) || g.action != 'Report'))",
             lambda spec: any(
                 rail.query is None and rail.action is not GuardrailAction.REPORT for rail in spec.guardrails
             ),
-            "at least one errorRate or latency guardrail must be able to stop the candidate: "
+            "at least one errorRate, latency, ratio or mean guardrail must be able to stop the candidate: "
             "a query or a report alone is no evidence for a promotion",
             field="guardrails",
         ),

@@ -5,7 +5,7 @@ looks lie on a grid of exact seconds and text would invite rounding.
 """
 
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -73,8 +73,10 @@ class Traffic(Contract):
 class ArmEvidence(Contract):
     """What one arm showed since the last gate."""
 
-    samples: int = Field(0, description="Requests.")
-    rate: float | None = Field(None, description="Share of them that count against the arm (0-1).")
+    samples: int = Field(0, description="Requests; with ratio and mean, what the models counted.")
+    rate: float | None = Field(
+        None, description="Share of them that count against the arm (0-1); with mean, the mean of their values."
+    )
 
 
 class GuardrailStatus(Contract):
@@ -88,11 +90,22 @@ class GuardrailStatus(Contract):
     baseline: ArmEvidence = Field(ArmEvidence(), description="The baseline since the last gate.")
     candidate: ArmEvidence = Field(ArmEvidence(), description="The candidate since the last gate.")
     ratio: float | None = Field(None, description="Candidate's rate over baseline's, block by block (Mantel-Haenszel).")
+    interval: str = Field("", max_length=128, description="Where the truth lies, for people, like [0.62, 1.71].")
+    interval_low: float | None = Field(None, description="Lower end of the interval, valid at every look.")
+    interval_high: float | None = Field(None, description="Upper end of the interval, valid at every look.")
+    dispersion: float | None = Field(None, description="How many times more the traffic scattered than requests alone.")
     evidence: int = Field(0, ge=0, le=100, description="Percent of the evidence that a decision needs.")
     evidence_for: str = Field("", max_length=16, description="The decision that the evidence leans to: Pass or Fail.")
     always_valid_p_value: float | None = Field(
         None, alias="alwaysValidPValue", description="For 'the candidate is not worse', valid at every look."
     )
+    fail_in: str = Field(
+        "", max_length=64, description="How soon a harmful candidate would fail: half of them, and 90 % of them."
+    )
+    pass_in: str = Field(
+        "", max_length=64, description="How soon a healthy candidate would pass: half of them, and 90 % of them."
+    )
+    query: str = Field("", max_length=1024, description="PromQL that shows the same numbers.")
 
 
 class Artefact(Contract):
@@ -118,6 +131,18 @@ class StageStatus(Contract):
     soaked_seconds: float = Field(0.0, description="Time in it, counted in looks that were made.")
     looks: int = Field(0, description="Looks made in it.")
     arm_requests: list[int] = Field([], max_length=16, description="Requests in it: baseline, then candidates.")
+
+
+class StageForecast(Contract):
+    """What the baseline's traffic can decide in one stage, and how soon."""
+
+    stage: int = Field(ge=1, description="Which stage, from 1.")
+    weight: int = Field(ge=0, le=100, description="Percent of traffic that the candidate has in it.")
+    guardrail: str = Field("", max_length=63, description="The guardrail that is slowest to pass.")
+    pass_in: str = Field("", max_length=32, description="Half of the healthy candidates pass within this time.")
+    pass_by: str = Field("", max_length=32, description="90 % of the healthy candidates pass within this time.")
+    fail_in: str = Field("", max_length=32, description="Half of the harmful candidates fail within this time.")
+    fail_by: str = Field("", max_length=32, description="90 % of the harmful candidates fail within this time.")
 
 
 class HistoryEntry(Contract):
@@ -164,6 +189,12 @@ class RolloutStatus(Contract):
     verdict: Verdict = Field(Verdict.INCONCLUSIVE, description="All guardrails together.")
     guardrails: list[GuardrailStatus] = Field(
         [], max_length=16, description="Where each guardrail stands.", json_schema_extra=BY_NAME
+    )
+    forecast: list[StageForecast] = Field(
+        [], max_length=20, description="How long each stage will need with the traffic of today."
+    )
+    warnings: list[Annotated[str, Field(max_length=512)]] = Field(
+        [], max_length=16, description="What the plan cannot do as it is written, and what would cure it."
     )
     engine: list[EngineState] = Field([], max_length=16, description="What the judge remembers; not for people.")
     conditions: list[Condition] = Field(
