@@ -17,7 +17,7 @@ from rolloutmodels import market, runtime
 
 ARTEFACTS = Path(__file__).parents[1] / "artefacts"
 README = ARTEFACTS.parent / "README.md"
-MODELS = sorted(folder.name for folder in ARTEFACTS.iterdir())
+MODELS = sorted(file.parent.name for file in ARTEFACTS.glob("*/model.onnx"))
 FRESH = market.sample(market.law(), seed=4_242, samples=8_192)
 
 

@@ -1,0 +1,62 @@
+"""Bounds of what is counted, and how it looks while it is being counted."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from prometheus_client import CollectorRegistry
+from rolloutmodels.labels import Label
+from rolloutmodels.outcomes import Outcomes
+
+ARM = {"model": "a", "model_version": "1"}
+
+
+def test_series_are_bounded_and_known_arms_count_on() -> None:
+    outcomes = Outcomes(CollectorRegistry(), max_arms=2)
+    known = [Label("a", "1", True), Label("a", "2", True)]
+    outcomes.count(known)
+
+    assert outcomes.without_room(known) is None
+    assert outcomes.without_room([known[0], Label("b", "1", True)]) == "b"
+    assert outcomes.count(known) == [True, True]
+
+
+def test_one_request_alone_cannot_go_beyond_the_bound() -> None:
+    outcomes = Outcomes(CollectorRegistry(), max_arms=2)
+
+    assert outcomes.without_room([Label(name, "", True) for name in ("a", "b", "a", "c", "d")]) == "c"
+
+
+def test_the_oldest_id_is_forgotten_first() -> None:
+    outcomes = Outcomes(CollectorRegistry(), remembered=2)
+    ids = ["1", "2", "1", "3", "2", "1"]
+
+    counted = [outcomes.count([Label("a", "1", True, prediction=one)])[0] for one in ids]
+
+    assert counted == [True, True, False, True, False, True]
+
+
+def test_a_page_never_shows_half_a_batch() -> None:
+    registry = CollectorRegistry()
+    outcomes = Outcomes(registry)
+    batch = [Label("a", "1", True, profit=1.0)] * 200
+    outcomes.count(batch)
+
+    def page() -> tuple[float, ...]:
+        found = {sample.name: sample.value for family in registry.collect() for sample in family.samples
+                 if sample.labels == ARM}  # fmt: skip
+        return (
+            found["model_predictions_labelled_total"],
+            found["model_predictions_correct_total"],
+            found["model_profit_count_total"],
+            found["model_profit_sum"],
+            found["model_profit_sum_of_squares_total"],
+        )
+
+    with ThreadPoolExecutor(1) as pool:
+        counting = pool.submit(lambda: [outcomes.count(batch) for _ in range(300)])
+        pages = [page()]
+        while not counting.done():
+            pages.append(page())
+
+    assert all(len(set(one)) == 1 and one[0] % 200 == 0 for one in pages)
+    assert len(set(pages)) > 2
+    assert page()[0] == 301 * 200
