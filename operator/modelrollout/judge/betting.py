@@ -4,6 +4,7 @@ However alike the requests inside a look are, a look is one observation here. Th
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from modelrollout.judge.arrays import Floats, floats
 from modelrollout.judge.priors import SPREAD
@@ -46,7 +47,7 @@ def rate_increments(events: Floats, total: Floats, null: Floats, stakes: Floats)
     return _bet(rate, null, known, stakes)
 
 
-def _bet(seen: Floats, mean: Floats, known: Floats, stakes: Floats) -> Floats:
+def _bet(seen: Floats, mean: Floats, known: NDArray[np.bool_], stakes: Floats) -> Floats:
     """ln of the wealth factor of betting c that a value in 0-1 of at most (c > 0) or at least (c < 0) this mean is off.
 
     The factor is 1 + c (seen - mean)/room, room being how far a value can fall to the losing side: at least 1 - |c|.

@@ -53,8 +53,8 @@ def log_increments(
     u_i = (p_i - theta_i)(theta*_i - theta_i)/(theta_i(1 - theta_i)), and that sum is <= 0 at a projection on a convex
     null. Exactly 0 when an arm had no traffic, when baseline_rate is unknown, and when no share as far as d_j exists.
     """
-    base = np.clip(baseline_rate, RAREST, 1 - RAREST)
-    bold = base + np.clip(grid, -ROOM * base, ROOM * (1 - base))  # theta*_c
+    base = _within(baseline_rate, RAREST, 1 - RAREST)
+    bold = base + _within(grid, -ROOM * base, ROOM * (1 - base))  # theta*_c
     beyond = (bold - base - null) * np.sign(grid - null) > 0  # theta* on the null is its own projection: no bet
     usable = beyond & (candidate_total > 0) & (baseline_total > 0)
     share = candidate_total / np.maximum(candidate_total + baseline_total, TINY)
@@ -79,11 +79,11 @@ def _projection(share: Floats, bold: Floats, base: Floats, null: Floats) -> Floa
         return share * bold + (1 - share) * base
     ends = (base, bold - null)  # the derivative changes its sign between these
     least, most = np.maximum(-null, 0.0), np.minimum(1 - null, 1.0)
-    low, high = np.clip(np.minimum(*ends), least, most), np.clip(np.maximum(*ends), least, most)
+    low, high = np.maximum(np.minimum(*ends), least), np.minimum(np.maximum(*ends), most)
     low, high = low + EDGE * (high - low), high - EDGE * (high - low)
-    b = np.clip(_root(share, bold, base, null), low, high)
+    b = _within(_root(share, bold, base, null), low, high)
     for _ in range(2):
-        b = np.clip(b - _newton(share, bold, base, null, b), low, high)
+        b = _within(b - _newton(share, bold, base, null, b), low, high)
     return b
 
 
@@ -108,5 +108,9 @@ def _root(share: Floats, bold: Floats, base: Floats, null: Floats) -> Floats:
     last = rest * base * null * (1 - null)
     q = third * third * third - third * first / 2 + last / 2
     radius = np.copysign(np.sqrt(np.maximum(third * third - first / 3, TINY)), q)
-    angle = np.arccos(np.clip(q / (radius * radius * radius), -1.0, 1.0))
-    return 2 * radius * np.cos((np.pi + angle) / 3) - third
+    angle = np.arccos(_within(q / (radius * radius * radius), -1.0, 1.0))
+    return floats(2 * radius * np.cos((np.pi + angle) / 3) - third)
+
+
+def _within(value: Floats, low: Floats | float, high: Floats | float) -> Floats:
+    return floats(np.minimum(np.maximum(value, low), high))  # np.clip takes four times as long for 16 numbers

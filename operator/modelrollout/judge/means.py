@@ -5,6 +5,7 @@ bounded form (`bernstein_increments`) holds for every number of values, which mu
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from modelrollout.judge.arrays import Floats, floats
 
@@ -12,6 +13,7 @@ BURN_IN = 100.0  # values per arm before a variance is taken for known
 ROUNDING = 1e-9  # of the mean square: a variance below this is what float sums of large values leave
 TINY = 1e-300  # in place of a 0 that would be divided by
 
+Mask = NDArray[np.bool_]
 Arm = tuple[Floats, Floats]
 """Count and sum of the values of one arm, arrays that broadcast ([runs, tests, 1] in the engine)."""
 Moments = tuple[Floats, Floats, Floats]
@@ -86,7 +88,7 @@ def bernstein_increments(
     return np.where(known, stakes * (values - total * null) - cost * spread, 0.0)
 
 
-def _normal(seen: Floats, noise: Floats, traffic: Floats, null: Floats, grid: Floats) -> Floats:
+def _normal(seen: Floats, noise: Floats, traffic: Mask, null: Floats, grid: Floats) -> Floats:
     known = traffic & (noise > 0)  # NaN is not
     offset = grid - null
     return np.where(known, offset * (seen - null - offset / 2) / np.where(known, noise, 1.0), 0.0)
@@ -100,7 +102,7 @@ def _variance(sums: tuple[Floats, ...]) -> Floats:
     return np.where(found > ROUNDING * square, found, 0.0)
 
 
-def _known(variance: Floats, ready: Floats) -> Floats:
+def _known(variance: Floats, ready: Mask) -> Floats:
     return np.where(ready & (variance > 0), variance, np.nan)
 
 
