@@ -9,6 +9,23 @@ Object = dict[str, Any]
 
 ERRORS: Object = {"name": "errors", "errorRate": {"floor": "5%"}}
 LATENCY: Object = {"name": "latency", "latency": {"floor": "50ms"}}
+ACCURACY: Object = {
+    "name": "accuracy",
+    "ratio": {
+        "good": "model_predictions_correct_total",
+        "total": "model_predictions_labelled_total",
+        "maxDrop": "5pp",
+    },
+}
+PROFIT: Object = {
+    "name": "profit",
+    "mean": {
+        "count": "model_profit_count_total",
+        "sum": "model_profit_sum",
+        "sumOfSquares": "model_profit_sum_of_squares_total",
+        "maxDrop": "0.3sd",
+    },
+}
 
 
 def stage(weight: int, soak: str = "4s", **more: Any) -> Object:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import threading
 import time
+import urllib.parse
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -16,6 +18,7 @@ import yaml
 from kubernetes import client, config, watch
 
 from e2e import waiting
+from e2e.labels import Labelling, Quality
 from e2e.rollouts import ERRORS, Object, Rollout
 from e2e.stack import Stack
 from e2e.stack.errors import tail
@@ -40,6 +43,7 @@ class Story:
         self.name = name
         self.baseline = f"{name}-baseline"
         self.candidate = f"{name}-candidate"
+        self.feedback = f"{name}-feedback"
         self._objects = client.CustomObjectsApi(config.new_client_from_config(str(stack.kubeconfig)))
         self._made: list[tuple[tuple[str, str, str], str]] = []
 
@@ -56,6 +60,10 @@ class Story:
         self.make_model(self.baseline, storage("baseline"))
         self.serve(self.candidate, "enhanced", **faults_of_the_candidate)
         self.until(lambda: self.model_is_ready(self.baseline), "the baseline is ready", SECONDS_TO_TAKE_UP)
+
+    def serve_feedback(self) -> None:
+        """The model that clients tell what became of predictions."""
+        self.serve(self.feedback, "feedback")
 
     def make_model(self, name: str, storage_uri: str, **parameters: object) -> None:
         """A Model, without waiting for it."""
@@ -171,17 +179,33 @@ class Story:
     # -- clients
 
     @contextmanager
-    def clients(self, per_second: float = PER_SECOND, name: str = "") -> Iterator[Traffic]:
+    def clients(
+        self, per_second: float = PER_SECOND, name: str = "", labelling: Labelling | None = None
+    ) -> Iterator[Traffic]:
         """Clients of the baseline's name, whom somebody answers already."""
-        with Traffic(self.stack.data_plane_url, name or self.baseline, per_second, longest_seconds=600) as traffic:
+        url = self.stack.data_plane_url
+        with Traffic(url, name or self.baseline, per_second, longest_seconds=600, labelling=labelling) as traffic:
             self.until(lambda: len(traffic.seen().answers) > per_second, "clients are answered", SECONDS_TO_TAKE_UP)
             yield traffic
+
+    def labelling(self, baseline: Quality, candidate: Quality, **more: Any) -> Labelling:
+        """Labels about both arms; `more` says how late they are and how many are lost or repeated."""
+        return Labelling(self.feedback, {self.baseline: baseline, self.candidate: candidate}, **more)
 
     def fault(self, method: str, path: str, body: Mapping[str, object] | None = None) -> None:
         """Turns one of minimesh's switches."""
         import httpx
 
         httpx.request(method, f"{self.stack.minimesh_url}/faults/{path}", json=body).raise_for_status()
+
+    # -- Prometheus
+
+    def ask(self, query: str, at: float | None = None) -> float:
+        """The value of a query with one series, now or at a time (Unix seconds); 0 when it has none."""
+        asked = urllib.parse.urlencode({"query": query, "time": f"{time.time() if at is None else at:.3f}"})
+        with urllib.request.urlopen(f"{self.stack.prometheus_url}/api/v1/query?{asked}") as answer:
+            found = json.load(answer)["data"]["result"]
+        return float(found[0]["value"][1]) if found else 0.0
 
     # -- objects
 

@@ -18,6 +18,8 @@ from types import TracebackType
 import aiohttp
 from rolloutmodels import market
 
+from e2e.labels import SECONDS_AT_THE_END, Labelling, Teller
+
 DIFFERENT_REQUESTS = 128
 TIMEOUT_SECONDS = 30.0
 KEPT_ANSWERS = 50_000
@@ -68,7 +70,10 @@ class Seen:
 
 @dataclass
 class Traffic:
-    """Requests for one model at a steady rate, from `start` (or `with`) until `stop`, at most `longest_seconds`."""
+    """Requests for one model at a steady rate, from `start` (or `with`) until `stop`, at most `longest_seconds`.
+
+    With `labelling`, clients also tell what became of the predictions they got.
+    """
 
     url: str
     model: str
@@ -76,8 +81,10 @@ class Traffic:
     seed: int = 7
     longest_seconds: float = 900.0
     headers: dict[str, str] = field(default_factory=dict)
+    labelling: Labelling | None = None
 
     def __post_init__(self) -> None:
+        self.teller = Teller(self.url, self.labelling) if self.labelling else None
         self._answers: deque[Answer] = deque(maxlen=KEPT_ANSWERS)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._send_all()), daemon=True, name="traffic")
@@ -96,9 +103,9 @@ class Traffic:
         return self
 
     def stop(self) -> None:
-        """Send no more, and wait for the answers that are under way."""
+        """Send no more, wait for the answers that are under way, and tell what is left to be told."""
         self._stopping.set()
-        self._thread.join(TIMEOUT_SECONDS + 5)
+        self._thread.join(TIMEOUT_SECONDS + SECONDS_AT_THE_END + 5)
 
     def seen(self, since: float = 0.0, until: float = float("inf")) -> Seen:
         """Answers to requests sent in this stretch of time (Unix seconds)."""
@@ -114,6 +121,8 @@ class Traffic:
         connector = aiohttp.TCPConnector(limit=0)
         begun, sent, under_way = time.monotonic(), 0, set[asyncio.Task[None]]()
         async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
+            ended = asyncio.Event()
+            telling = asyncio.create_task(self.teller.tell(session, ended)) if self.teller else None
             while not self._stopping.is_set() and time.monotonic() - begun < self.longest_seconds:
                 task = asyncio.create_task(self._send(session, rng.choice(bodies)))
                 under_way.add(task)
@@ -121,6 +130,9 @@ class Traffic:
                 sent += 1
                 await asyncio.sleep(max(0.0, begun + sent / self.per_second - time.monotonic()))
             await asyncio.gather(*under_way)
+            ended.set()
+            if telling:
+                await telling
 
     async def _send(self, session: aiohttp.ClientSession, body: bytes) -> None:
         at, begun = time.time(), time.perf_counter()
@@ -128,16 +140,19 @@ class Traffic:
         headers = {"Content-Type": "application/json", **self.headers}
         try:
             async with session.post(f"{self.url}/v2/models/{self.model}/infer", data=body, headers=headers) as answer:
-                await answer.read()
-                arm, code = _arm(answer.headers.get("x-seldon-route", "")), answer.status
+                text = await answer.read()
+                route, code = answer.headers.get("x-seldon-route", "").strip(":"), answer.status
+                arm = route.rpartition("_")[0]  # of a route such as `:enhanced_3:`
+                if self.teller and code == 200:
+                    self.teller.note(route, _prediction(text))
         except (aiohttp.ClientError, TimeoutError, OSError):
             pass  # counted as an answer without a code
         self._answers.append(Answer(at, arm, code, time.perf_counter() - begun))
 
 
-def _arm(route: str) -> str:
-    """Model of a route header such as `:enhanced_3:`."""
-    return route.strip(":").rpartition("_")[0]
+def _prediction(answer: bytes) -> int:
+    """The class that a model finds likelier."""
+    return int(json.loads(answer)["outputs"][0]["data"][0] > 0.5)
 
 
 def _bodies(seed: int) -> list[bytes]:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import time
-import urllib.parse
-import urllib.request
 
 import pytest
 
@@ -80,7 +77,7 @@ def _until_scraped(story: Story) -> None:
     """
     both = f'envoy_cluster_name=~"({story.baseline}|{story.candidate})_.*"'
     query = f"count(last_over_time(envoy_cluster_upstream_rq_total{{{both}}}[1m]))"
-    story.until(lambda: _ask(story, query, time.time() - 2 * INTERVAL_SECONDS) == 2, "Prometheus knows both arms")
+    story.until(lambda: story.ask(query, time.time() - 2 * INTERVAL_SECONDS) == 2, "Prometheus knows both arms")
 
 
 def _looks_on(story: Story, looks: int) -> None:
@@ -97,11 +94,4 @@ def _completed(story: Story, at: float) -> float:
     """Requests that Envoy had completed for both arms by then, as Prometheus knows it."""
     clusters = f'envoy_cluster_name=~"({story.baseline}|{story.candidate})_.*"'
     query = f"sum(last_over_time(envoy_cluster_upstream_rq_completed{{{clusters}}}[1m]))"
-    return _ask(story, query, at)
-
-
-def _ask(story: Story, query: str, at: float) -> float:
-    asked = urllib.parse.urlencode({"query": query, "time": f"{at:.3f}"})
-    with urllib.request.urlopen(f"{story.stack.prometheus_url}/api/v1/query?{asked}") as answer:
-        found = json.load(answer)["data"]["result"]
-    return float(found[0]["value"][1]) if found else 0.0
+    return story.ask(query, at)
