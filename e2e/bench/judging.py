@@ -13,7 +13,7 @@ from modelrollout.api.status import RolloutStatus
 from modelrollout.judge import codec, guardrails, rules
 from modelrollout.judge.evidence import Counts, counts
 from modelrollout.judge.histograms import Histogram
-from modelrollout.judge.rules import Rule
+from modelrollout.judge.rule import Rule
 from modelrollout.plan import machine
 from modelrollout.plan.world import ArmCounts, ExperimentView, LookData, ModelView, World
 
@@ -35,13 +35,15 @@ def measure() -> Section:
     named = {
         "error rate": rules.error_ratio("errors"),
         "latency": rules.latency_increase("latency", 0.95, 0.2, 10.0, HISTORY),
+        "accuracy": rules.share_drop("accuracy"),
+        "reward": rules.mean_drop("reward"),
     }
     figures = [figure for name, rule in named.items() for figure in _of_rule(name, rule)]
     return Section("judging, in memory alone", (*figures, _whole_look()))
 
 
 def _of_rule(name: str, rule: Rule) -> list[Figure]:
-    size = len(codec.encode(_after_looks(rule, 1)))
+    size = len(codec.encode(_after_looks(rule, 1), rule))
     return [
         Figure(f"{name}: one look of one guardrail", _look_ms(rule, 1), "ms", 0.5),
         Figure(f"{name}: one look of 1,000 at once", _look_ms(rule, 1000), "ms", 5),

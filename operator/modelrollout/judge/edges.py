@@ -19,10 +19,12 @@ LARGEST_RATIO = 4.0  # past this the log-linear guess inside a wide bucket is no
 
 @dataclass(frozen=True)
 class Edge:
-    """A bucket edge, and the ratio of shares beyond it that a quantile at the margin would show."""
+    """A bucket edge, the ratio of shares beyond it that a quantile at the margin would show, and the baseline's share
+    beyond it."""
 
     at_ms: float
     ratio: float
+    share: float = 0.0
 
 
 def share_beyond(quantile: float) -> float:
@@ -54,7 +56,7 @@ def around_quantile(history: Histogram, quantile: float, increase: float) -> tup
             "add buckets above it, or guard a lower quantile"
         )
     near = [finite[place] for place in (above[0], above[0] - 1, above[0] + 1) if 0 <= place < len(finite)]
-    rated = (Edge(edge, _design_ratio(history, edge, increase)) for edge in near)
+    rated = (Edge(edge, _design_ratio(history, edge, increase), history.survival(edge)) for edge in near)
     usable = tuple(edge for edge in rated if edge.ratio >= LEAST_RATIO)
     if not usable:
         raise NoUsableEdge(

@@ -35,12 +35,14 @@ def advance(process: EProcess, log_increments: Floats, gamma: ArrayLike, dispers
 
         M_j <- (M_j + gamma) exp(dL_j / phi)        cash <- cash - gamma
 
-    gamma and dispersion are numbers or [runs], and must not depend on the block they are used on. gamma is cut to the
-    cash left, so a caller that spends too much loses power and never validity. Dividing by a dispersion phi >= 1 keeps
-    the expectation at most 1 by Jensen's inequality: E[exp(dL/phi)] <= E[exp(dL)]^(1/phi). So does cutting winnings.
+    gamma is a number or [runs], dispersion a number, [runs] or [runs, tests]; neither may depend on the block it is
+    used on. gamma is cut to the cash left, so a caller that spends too much loses power and never validity. Dividing
+    by a dispersion phi >= 1 keeps the expectation at most 1 by Jensen's inequality: E[exp(dL/phi)] <=
+    E[exp(dL)]^(1/phi). So does cutting winnings.
     """
     placed = np.minimum(floats(gamma), process.cash)
-    phi = np.maximum(floats(dispersion), 1.0).reshape(-1, 1, 1)
+    phi = np.maximum(floats(dispersion), 1.0)
+    phi = phi[..., None] if phi.ndim == 2 else phi.reshape(-1, 1, 1)
     factors = np.exp(np.minimum(log_increments / phi, LARGEST_GAIN))
     bets = np.minimum((process.bets + placed[:, None, None]) * factors, LARGEST_BET)
     return EProcess(bets, process.cash - placed)

@@ -4,12 +4,14 @@ These sums never decide anything; they only describe.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from enum import Enum
 
 import numpy as np
 
 from modelrollout.judge.arrays import Columns, Floats, floats
 from modelrollout.judge.evidence import Counts
+from modelrollout.judge.means import Moments
 
 CLEARLY = 3.0  # standard errors
 NOTHING = 1e-9  # a sum of counts below this is none: dividing by it would say nothing and could overflow
@@ -25,23 +27,70 @@ class Sums:
     baseline_events: Floats
     candidate_pull: Floats  # sum of s_c n_b / N over looks, N = n_c + n_b
     baseline_pull: Floats  # sum of s_b n_c / N over looks
+    comparison: Floats  # sum of n_c n_b / N over looks: how much both arms could be compared, in requests
+    spread: Floats  # sum of (n_c n_b (s_c + s_b) - s_c s_b N) / N^2 over looks: see `intervals.ratio_interval`
+    candidate_squares: Floats
+    baseline_squares: Floats
+
+    def columns(self, chosen: list[int]) -> "Sums":
+        """The same sums of only the chosen columns, in that order."""
+        return Sums(*(getattr(self, field.name)[:, chosen] for field in FIELDS))
+
+
+FIELDS = fields(Sums)
+
+
+class Measure(Enum):
+    """What a guardrail compares, and so what its interval is about."""
+
+    RATIO = "ratio"
+    DIFFERENCE = "difference"
+    LEVEL = "level"
 
 
 def start(runs: int, columns: int) -> Sums:
     """Nothing seen yet."""
-    return Sums(*(np.zeros((runs, columns)) for _ in fields(Sums)))
+    return Sums(*(np.zeros((runs, columns)) for _ in FIELDS))
 
 
 def add(sums: Sums, block: Counts) -> Sums:
     """The sums with one more block."""
-    both = np.maximum(block.candidate_total + block.baseline_total, np.finfo(np.float64).tiny)
+    n_c, s_c, n_b, s_b = block.candidate_total, block.candidate_events, block.baseline_total, block.baseline_events
+    both = np.maximum(n_c + n_b, np.finfo(np.float64).tiny)
     return Sums(
-        sums.candidate_total + block.candidate_total,
-        sums.candidate_events + block.candidate_events,
-        sums.baseline_total + block.baseline_total,
-        sums.baseline_events + block.baseline_events,
-        sums.candidate_pull + block.candidate_events * (block.baseline_total / both),
-        sums.baseline_pull + block.baseline_events * (block.candidate_total / both),
+        sums.candidate_total + n_c,
+        sums.candidate_events + s_c,
+        sums.baseline_total + n_b,
+        sums.baseline_events + s_b,
+        sums.candidate_pull + s_c * (n_b / both),
+        sums.baseline_pull + s_b * (n_c / both),
+        sums.comparison + n_c * (n_b / both),
+        sums.spread + (n_c / both) * (n_b / both) * (s_c + s_b) - (s_c / both) * s_b,
+        sums.candidate_squares + block.candidate_squares,
+        sums.baseline_squares + block.baseline_squares,
+    )
+
+
+def moments(sums: Sums) -> tuple[Moments, Moments]:
+    """(candidate's, baseline's) count, sum and sum of squares, each [runs, columns]."""
+    return (
+        (sums.candidate_total, sums.candidate_events, sums.candidate_squares),
+        (sums.baseline_total, sums.baseline_events, sums.baseline_squares),
+    )
+
+
+def swapped(sums: Sums) -> Sums:
+    """The same sums with the baseline in the candidate's place."""
+    return replace(
+        sums,
+        candidate_total=sums.baseline_total,
+        candidate_events=sums.baseline_events,
+        baseline_total=sums.candidate_total,
+        baseline_events=sums.candidate_events,
+        candidate_pull=sums.baseline_pull,
+        baseline_pull=sums.candidate_pull,
+        candidate_squares=sums.baseline_squares,
+        baseline_squares=sums.candidate_squares,
     )
 
 
@@ -76,6 +125,24 @@ def ratio(sums: Sums, column: Columns) -> Floats:
     weight nor a drift of both arms moves it.
     """
     return _share(chosen(sums.candidate_pull, column), chosen(sums.baseline_pull, column))
+
+
+def difference(sums: Sums, column: Columns) -> Floats:
+    """The stratified difference of shares or means, candidate less baseline, [runs]; NaN before both arms were seen.
+
+    Weights n_c n_b / N per look (Mantel and Haenszel 1959), so a change of weight does not move it.
+    """
+    pull = chosen(sums.candidate_pull, column) - chosen(sums.baseline_pull, column)
+    return _share(pull, chosen(sums.comparison, column))
+
+
+def interval(measure: Measure, sums: Sums, column: Columns, phi: Floats) -> tuple[Floats, Floats]:
+    """(low, high), [runs]: what is compared lies within at every look, with 95 %; NaN while little was seen.
+
+    phi is the dispersion: evidence that scatters more bounds less.
+    """
+    unknown = np.full(len(phi), np.nan)
+    return unknown, unknown
 
 
 def candidate_rate(sums: Sums, column: Columns) -> Floats:

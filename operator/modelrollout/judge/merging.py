@@ -18,10 +18,34 @@ from modelrollout.judge.refusals import RuleRefused
 
 
 class Likelihood(Enum):
-    """The kinds of evidence an e-process can be fed with."""
+    """The kinds of evidence an e-process can be fed with, with the meaning of a test's null, design and far."""
 
     PROPORTION = "proportion"
+    """The candidate's share of events against a constant: shares."""
     RATIO = "ratio"
+    """The candidate's share of events against the baseline's, rare events: ratios."""
+    DIFFERENCE = "difference"
+    """The same for common events: differences of shares."""
+    SHARE_BETTING = "shareBetting"
+    """Whose events are more than its share of traffic, once per look: ratios, of which only the null 1 has a sense."""
+    RATE_BETTING = "rateBetting"
+    """The candidate's share of events against a constant, once per look: shares."""
+    MEAN_DIFFERENCE = "meanDifference"
+    """How far the candidate's mean lies below the baseline's: in the test's unit."""
+    MEAN_LIMIT = "meanLimit"
+    """The candidate's mean against a constant null; design and far lie below it (above, to pass) in deviations."""
+    BERNSTEIN = "bernstein"
+    """The candidate's mean badness (0-1) against a constant, for values that scatter little: badness."""
+
+
+class Unit(Enum):
+    """What the numbers of a MEAN_DIFFERENCE test are multiples of."""
+
+    PLAIN = "plain"
+    DEVIATIONS = "deviations"
+    """Standard deviations of the baseline's values, as earlier looks showed them."""
+    BASELINE_MEAN = "baselineMean"
+    """The baseline's mean (without its sign), as earlier looks showed it."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +53,7 @@ class Test:
     """One e-process: a likelihood on one column of the evidence, its null, and where its bets lie.
 
     design is the alternative that gets half the weight, far the most extreme one; both lie on the same side of null,
-    above it to fail and below it to pass. Units are the likelihood's: a share (0-1) or a ratio.
+    above it to fail and below it to pass. Units are the likelihood's.
     """
 
     __test__ = False  # not a test class of pytest
@@ -39,6 +63,7 @@ class Test:
     null: float
     design: float
     far: float
+    unit: Unit = Unit.PLAIN
 
 
 @dataclass(frozen=True)
@@ -89,7 +114,7 @@ def to_record(tree: Tree) -> dict[str, Any]:
             "null": tree.null,
             "design": tree.design,
             "far": tree.far,
-        }
+        } | ({"unit": tree.unit.value} if tree.unit is not Unit.PLAIN else {})
     return {"mean" if isinstance(tree, Mean) else "min": [to_record(part) for part in tree.parts]}
 
 
@@ -103,6 +128,7 @@ def from_record(record: dict[str, Any]) -> Tree:
                 float(record["null"]),
                 float(record["design"]),
                 float(record["far"]),
+                Unit(record.get("unit", Unit.PLAIN.value)),
             )
         ((kind, parts),) = record.items()
         first, *others = (from_record(part) for part in parts)

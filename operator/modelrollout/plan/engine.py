@@ -17,7 +17,7 @@ from modelrollout.judge import codec, guardrails, rules
 from modelrollout.judge.guardrails import State
 from modelrollout.judge.histograms import Histogram
 from modelrollout.judge.refusals import HistoryTooShort, Refusal
-from modelrollout.judge.rules import Rule
+from modelrollout.judge.rule import Rule
 from modelrollout.judge.thresholds import Threshold, ThresholdState
 from modelrollout.plan import hashes
 
@@ -71,7 +71,7 @@ def edges_wanted(engine: list[EngineState]) -> tuple[float, ...]:
 def pack(rail: Guardrail, rule: Rule, state: State) -> EngineState:
     """A counted guardrail as the status keeps it."""
     record = {"stamp": _stamp(rail), "record": rule.to_record()}
-    return EngineState(name=rail.name, rule=_json(record), state=codec.encode(state))
+    return EngineState(name=rail.name, rule=_json(record), state=codec.encode(state, rule))
 
 
 def unpack(stored: EngineState) -> tuple[Rule, State]:
@@ -127,7 +127,7 @@ def _unpacked(rule: str, state: str) -> tuple[Rule, State]:
 
 @lru_cache(KEPT_RULES)
 def _known_rule(text: str) -> Rule:
-    return rules.from_record(_record(text)["record"])
+    return Rule.from_record(_record(text)["record"])
 
 
 @lru_cache(KEPT_RULES)
@@ -140,7 +140,7 @@ def _changed(stored: EngineState, change: Callable[[Rule, State], State]) -> Eng
     if not _is_readable(stored):
         return stored
     rule, state = unpack(stored)
-    return stored.model_copy(update={"state": codec.encode(change(rule, state))})
+    return stored.model_copy(update={"state": codec.encode(change(rule, state), rule)})
 
 
 def _is_readable(stored: EngineState) -> bool:

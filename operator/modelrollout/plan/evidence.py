@@ -11,7 +11,7 @@ from modelrollout.judge import guardrails, restarts, thresholds, verdicts
 from modelrollout.judge.evidence import Counts, counts
 from modelrollout.judge.histograms import Histogram
 from modelrollout.judge.refusals import CountsRefused, Refusal
-from modelrollout.judge.rules import Rule
+from modelrollout.judge.rule import Rule
 from modelrollout.plan import engine, wording
 from modelrollout.plan.world import ArmCounts, LookData
 

@@ -3,7 +3,7 @@
 from modelrollout.api.contract import seconds
 from modelrollout.api.spec import Guardrail, Query
 from modelrollout.api.status import ArmEvidence, GuardrailStatus, Verdict
-from modelrollout.judge.rules import Rule
+from modelrollout.judge.rule import Rule
 from modelrollout.judge.thresholds import Threshold, ThresholdState, verdict
 from modelrollout.judge.verdicts import Finding
 from modelrollout.plan.draft import fitting

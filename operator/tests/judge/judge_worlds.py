@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import settings
 from modelrollout.judge import guardrails, restarts
 from modelrollout.judge.arrays import Floats
-from modelrollout.judge.evidence import Counts
+from modelrollout.judge.evidence import Counts, counts
 from modelrollout.judge.guardrails import Reading
-from modelrollout.judge.rules import Rule
+from modelrollout.judge.rule import Rule
 
 LOOK_SECONDS = 30
 DAY = 2880  # looks
@@ -32,7 +32,7 @@ class World:
         n_b = rng.poisson(requests * (1 - self.share), (runs, 1)).astype(float)
         s_c = rng.binomial(n_c.astype(int), self.candidate_rate).astype(float)
         s_b = rng.binomial(n_b.astype(int), self.baseline_rate).astype(float)
-        return Counts(n_c, s_c, n_b, s_b)
+        return counts(n_c, s_c, n_b, s_b)
 
 
 @dataclass(frozen=True)

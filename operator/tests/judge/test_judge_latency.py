@@ -9,7 +9,7 @@ from modelrollout.judge import edges, evidence, guardrails, merging, restarts, r
 from modelrollout.judge.arrays import Floats
 from modelrollout.judge.histograms import Histogram
 from modelrollout.judge.refusals import CountsRefused, HistoryTooShort, NoUsableEdge, RuleRefused
-from modelrollout.judge.rules import Rule
+from modelrollout.judge.rule import Rule
 from scipy.special import ndtr
 
 SELDON = (5.0, 10.0, 25.0, 50.0, 75.0, 100.0, 250.0, 500.0, 750.0, 1000.0, 2500.0, 5000.0, 7500.0, 10000.0)
@@ -136,7 +136,7 @@ def test_a_floor_on_an_edge_needs_one_column_for_both_sides() -> None:
 def test_a_floor_below_the_first_edge_leaves_passing_to_the_comparison() -> None:
     rule = rules.latency_increase("p95", 0.95, 0.2, floor_ms=2, history=history())
 
-    assert all(test.likelihood is merging.Likelihood.RATIO for test in merging.tests(rule.passed))
+    assert not any(test.likelihood is merging.Likelihood.PROPORTION for test in merging.tests(rule.passed))
 
 
 def test_a_limit_between_edges_fails_above_and_passes_below() -> None:

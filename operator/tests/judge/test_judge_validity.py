@@ -9,7 +9,7 @@ from modelrollout.judge import evidence, guardrails, merging, priors, proportion
 from modelrollout.judge.arrays import Floats
 from modelrollout.judge.evidence import LARGEST_COUNT, Counts
 from modelrollout.judge.guardrails import State
-from modelrollout.judge.rules import Rule
+from modelrollout.judge.rule import Rule
 from scipy.stats import binom
 
 SIDES = [pytest.param(True, id="to fail"), pytest.param(False, id="to pass")]

@@ -24,11 +24,16 @@ def reading(
         fail_max=np.array([max(fail, 0.0) if fail_max is None else fail_max]),
         pass_max=np.array([max(passed, 0.0) if pass_max is None else pass_max]),
         ratio=np.array([1.07]),
+        difference=np.array([0.0002]),
+        low=np.array([0.62]),
+        high=np.array([np.nan]),
         candidate_rate=np.array([0.0031]),
         baseline_rate=np.array([np.nan]),
         candidate_total=np.array([4210.0]),
         baseline_total=np.array([0.0]),
         column=np.array([0]),
+        held=np.array([False]),
+        dispersion=np.array([1.3]),
     )
 
 
@@ -167,7 +172,7 @@ def test_a_released_state_can_be_read_back() -> None:
 
     released = guardrails.release_pass(rule, state)
 
-    assert codec.decode(codec.encode(released), rule).pass_max.item() == 0
+    assert codec.decode(codec.encode(released, rule), rule).pass_max.item() == 0
 
 
 def test_the_estimate_compares_within_looks_so_a_change_of_weight_does_not_move_it() -> None:
