@@ -6,7 +6,6 @@ from typing import ClassVar
 from pydantic import Field
 
 from modelrollout.api.contract import DECIMAL, Contract, Rule
-from modelrollout.api.counted import Mean, Ratio
 from modelrollout.api.forms import (
     Decimal,
     Duration,
@@ -17,6 +16,8 @@ from modelrollout.api.forms import (
     PositiveShare,
     Quantile,
 )
+from modelrollout.api.means import Mean
+from modelrollout.api.ratios import Ratio
 
 
 class GuardrailAction(StrEnum):
@@ -143,14 +144,11 @@ class Guardrail(Contract):
         Rule(
             "[has(self.errorRate), has(self.latency), has(self.ratio), has(self.mean), has(self.query)]"
             ".filter(declared, declared).size() == 1",
-            lambda rail: rail.kinds == 1,
+            lambda rail: (
+                [rail.error_rate, rail.latency, rail.ratio, rail.mean, rail.query].count(None) == 4  # all but one
+            ),
             "guardrail '{seen}' must have exactly one of errorRate, latency, ratio, mean or query",
             seen_cel="self.name",
             seen=lambda rail: rail.name,
         ),
     )
-
-    @property
-    def kinds(self) -> int:
-        """How many kinds are declared; one, when the rule above holds."""
-        return sum(part is not None for part in (self.error_rate, self.latency, self.ratio, self.mean, self.query))

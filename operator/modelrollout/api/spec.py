@@ -13,7 +13,6 @@ from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 
 from modelrollout.api import sentences
 from modelrollout.api.contract import BY_NAME, DURATION, Contract, Rule, names_once, seconds
-from modelrollout.api.counted import Mean, Range, Ratio
 from modelrollout.api.forms import (
     Address,
     AlphaShare,
@@ -25,6 +24,8 @@ from modelrollout.api.forms import (
     PositiveDuration,
 )
 from modelrollout.api.guardrails import ErrorRate, ErrorsOf, Guardrail, GuardrailAction, Latency, Query
+from modelrollout.api.means import Mean, Range
+from modelrollout.api.ratios import Ratio
 from modelrollout.errors import SpecInvalid
 
 # Every part of the spec is imported from here; that some have a file of their own is no business of the others.

@@ -11,7 +11,19 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from modelrollout.api import spec as specs
-from modelrollout.api.contract import ADDRESS, DECIMAL, DURATION, MATCHERS, NAME, SHARE
+from modelrollout.api.contract import (
+    ADDRESS,
+    DECIMAL,
+    DISPERSION,
+    DURATION,
+    LABEL,
+    MARGIN,
+    MATCHERS,
+    NAME,
+    POINTS,
+    SELECTOR,
+    SHARE,
+)
 from modelrollout.api.spec import RolloutSpec
 from modelrollout.errors import SpecInvalid
 
@@ -28,15 +40,13 @@ _NEAR_MISSES = st.sampled_from(
         *("0%", "0.0001%", "50%", "50.1%", "99.9999%", "100%", "120 %", "1000%"),
         *("0.5", "0.4999", "0.999", "1", "1.000000001", "1e3", "-0"),
         *("a", "A", "-a", "a-", "a.b", "a" * 63, "a" * 64, "OnPass", "Report"),
+        *("2pp", "0pp", "99.9999pp", "100pp", "2 pp", "0sd", "5sd", "168h", "168h1s", "Auto", "auto", "1000", "1000.1"),
+        *("all_total", "a{}", 'a{b="c"}', 'a{model="b"}', 'a{b="c", arm!~"d"}', "a\n", "1a", "_", "sum(a)"),
         *("http://", "http://h", "https://h:1/p", "http://u@h", "ftp://h", 'a="b"', 'a="b"c', 'a=~"\\""'),
     ]
 )
-_FORMED = st.one_of(
-    *(
-        st.from_regex(form, fullmatch=True, alphabet=_ASCII)
-        for form in (ADDRESS, DECIMAL, DURATION, MATCHERS, NAME, SHARE)
-    )
-)
+_FORMS = (ADDRESS, DECIMAL, DISPERSION, DURATION, LABEL, MARGIN, MATCHERS, NAME, POINTS, SELECTOR, SHARE)
+_FORMED = st.one_of(*(st.from_regex(form, fullmatch=True, alphabet=_ASCII) for form in _FORMS))
 _MISTYPED = st.one_of(st.integers(-1, 102), st.booleans(), st.sampled_from([0.5, [], {}, [{}]]))
 _ANYTHING = st.one_of(_NEAR_MISSES, _NEAR_MISSES, _FORMED, st.text(_ASCII, max_size=8), _MISTYPED)
 
@@ -44,10 +54,43 @@ _ANYTHING = st.one_of(_NEAR_MISSES, _NEAR_MISSES, _FORMED, st.text(_ASCII, max_s
 _GOOD = {
     ADDRESS: ["http://prometheus:9090", "https://10.0.0.1/prefix"],
     DECIMAL: ["0.5", "0.95", "0.999"],
+    DISPERSION: ["Auto", "1", "12.5", "1000"],
     DURATION: ["1s", "90s", "1h30m", "1.5m500ms"],
+    LABEL: ["model", "arm"],
+    MARGIN: ["5%", "0.05sd", "0.25"],
     MATCHERS: ['namespace="a"', 'a!="b", c=~"d|\\"e"'],
     NAME: ["a", "model-1", "0" * 63],
+    POINTS: ["2pp", "0.5pp", "99.9pp"],
+    SELECTOR: ["a_total", 'b:c{d="e"}', 'a{b="c", d=~"e|f"}'],
     SHARE: ["0.5%", "5%", "49.99%"],
+}
+
+# Fields that depend on each other, and for every kind of guardrail: its record, and such fields that go together.
+_BOUND = {"good", "bad", "quantile", "floor", "range", "maxRatio", "maxIncrease", "maxDrop", "max", "min"}
+_IN_RANGE: Schema = {"range": {"min": "-0.5", "max": "5"}}
+_KINDS: dict[str, tuple[str, list[Schema]]] = {
+    "errorRate": ("ErrorRate", [{}, {"max": "2%"}, {"maxRatio": 1.5}, {"floor": "1%"}]),
+    "latency": ("Latency", [{}, {"max": "250ms"}, {"maxIncrease": "20%"}, {"quantile": 0.5}]),
+    "query": ("Query", [{"min": "0.5"}, {"max": "0.5"}, {"min": "-1", "max": "1.5"}]),
+    "ratio": (
+        "Ratio",
+        [
+            {"good": "good_total", "total": "all_total"},
+            {"bad": "bad_total", "total": "all_total", "maxDrop": "0.5pp"},
+            {"good": "good_total", "total": "all_total", "min": "90%"},
+            {"bad": "bad_total", "total": "all_total", "maxRatio": 2, "floor": "1%"},
+        ],
+    ),
+    "mean": (
+        "Mean",
+        [
+            {"sum": "sum"},
+            {"sum": "sum", "maxIncrease": "5%"},
+            {"sum": "sum", "min": "-3"},
+            {"sum": "sum", "maxDrop": "0.25", **_IN_RANGE},
+            {"sum": "sum", "max": "4.75", **_IN_RANGE},
+        ],
+    ),
 }
 
 
@@ -96,7 +139,7 @@ def _plausible(draw: st.DrawFn) -> Schema:
     stages = [draw(_values(_DEFINITIONS["Stage"])) | {"weight": weight} for weight in [*sorted(weights), 100]]
     for stage in stages:
         stage |= {"soak": "5m", "maxDuration": draw(st.sampled_from(["5m", "300s", "1h"]))}
-    kinds = draw(st.permutations(["errorRate", "latency", "query"]))
+    kinds = draw(st.permutations(list(_KINDS)))
     rails = [_rail(draw, number, kind) for number, kind in enumerate(kinds)]
     spec |= {"baseline": {"name": "baseline"}, "candidates": [{"name": "candidate"}]}
     if "address" not in spec.get("prometheus", {}):
@@ -106,21 +149,13 @@ def _plausible(draw: st.DrawFn) -> Schema:
 
 
 def _rail(draw: st.DrawFn, number: int, kind: str) -> Schema:
+    """A guardrail of one kind, with limits that go together."""
     rail: Schema = draw(_values(_DEFINITIONS["Guardrail"]))
-    for other in ("errorRate", "latency", "query"):
-        rail.pop(other, None)
-    rule: Schema = draw(_values(_DEFINITIONS[{"errorRate": "ErrorRate", "latency": "Latency", "query": "Query"}[kind]]))
-    if "quantile" in rule:
-        rule |= {"quantile": draw(st.sampled_from([0.5, 0.95, 0.999]))}
-    if kind == "query":
-        rule |= {"min": "0.5"}
-    elif draw(st.booleans()):
-        rule.pop("max", None)
-        rule |= {"maxRatio": 1.5} if kind == "errorRate" else {}
-    else:
-        rule = {key: value for key, value in rule.items() if key not in {"maxRatio", "maxIncrease"}}
-    rail |= {"name": f"rail-{number}", kind: rule}
-    return rail
+    record, limits = _KINDS[kind]
+    drawn: Schema = draw(_values(_DEFINITIONS[record]))
+    others = {key: value for key, value in drawn.items() if key not in _BOUND}
+    rail = {key: value for key, value in rail.items() if key not in _KINDS}
+    return rail | {"name": f"rail-{number}", kind: others | draw(st.sampled_from(limits))}
 
 
 @st.composite

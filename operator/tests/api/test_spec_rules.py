@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 from modelrollout.api import spec as specs
-from modelrollout.api.contract import fraction, seconds
+from modelrollout.api.contract import Unit, dispersion, fraction, margin, points, seconds
 from modelrollout.errors import SpecInvalid
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -76,3 +76,66 @@ def test_durations_are_seconds(text: str, value: float) -> None:
 @pytest.mark.parametrize(("text", "value"), [("5%", 0.05), ("0.5%", 0.005), ("120%", 1.2)])
 def test_shares_are_fractions(text: str, value: float) -> None:
     assert fraction(text) == pytest.approx(value)
+
+
+@pytest.mark.parametrize(("text", "value"), [("2pp", 0.02), ("0.5pp", 0.005), ("99pp", 0.99)])
+def test_points_are_fractions(text: str, value: float) -> None:
+    assert points(text) == pytest.approx(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "unit"), [("5%", 0.05, Unit.SHARE), ("0.05sd", 0.05, Unit.SD), ("0.25", 0.25, Unit.PLAIN)]
+)
+def test_margins_are_a_value_and_its_unit(text: str, value: float, unit: Unit) -> None:
+    assert margin(text) == (pytest.approx(value), unit)
+
+
+@pytest.mark.parametrize(("text", "value"), [("Auto", None), ("1", 1.0), ("12.5", 12.5)])
+def test_a_dispersion_is_a_number_unless_it_is_measured(text: str, value: float | None) -> None:
+    assert dispersion(text) == value
+
+
+def _rail(**kind: Any) -> specs.Guardrail:
+    spec = _spec("good/minimal") | {"guardrails": [{"name": "quality", **kind}]}
+    return specs.parse(spec).guardrails[0]
+
+
+@pytest.mark.parametrize(
+    ("declared", "limit"),
+    [
+        ({}, ("maxDrop", "2pp")),
+        ({"maxDrop": "1pp"}, ("maxDrop", "1pp")),
+        ({"maxRatio": 1.5}, ("maxRatio", "1.5")),
+        ({"min": "90%"}, ("min", "90%")),
+    ],
+)
+def test_a_share_of_good_ones_has_one_limit(declared: dict[str, Any], limit: tuple[str, str]) -> None:
+    ratio = _rail(ratio={"good": "good_total", "total": "all_total", **declared}).ratio
+
+    assert ratio is not None
+    assert ratio.limit == limit
+    assert (ratio.label, ratio.label_delay) == ("model", "0s")
+
+
+@pytest.mark.parametrize(
+    ("declared", "limit"),
+    [
+        ({}, ("maxDrop", "0.05sd")),
+        ({"maxDrop": "5%"}, ("maxDrop", "5%")),
+        ({"maxIncrease": "0.25"}, ("maxIncrease", "0.25")),
+        ({"min": "-1"}, ("min", "-1")),
+        ({"max": "4"}, ("max", "4")),
+    ],
+)
+def test_a_mean_has_one_limit(declared: dict[str, Any], limit: tuple[str, str]) -> None:
+    mean = _rail(mean={"count": "count", "sum": "sum", "sumOfSquares": "squares", **declared}).mean
+
+    assert mean is not None
+    assert mean.limit == limit
+    assert (mean.label, mean.label_delay, mean.range) == ("model", "0s", None)
+
+
+def test_traffic_is_taken_for_independent_requests_whose_scatter_is_measured() -> None:
+    analysis = specs.parse(_spec("good/minimal")).analysis
+
+    assert (analysis.dispersion, analysis.clustered) == ("Auto", False)
