@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
-from modelrollout.judge.arrays import Floats
+from modelrollout.judge.arrays import Flags, Floats
 
-Bools = NDArray[np.bool_]
+
+def flags(values: ArrayLike) -> Flags:
+    """The values as an array of booleans."""
+    return np.asarray(values, dtype=np.bool_)
 
 
 @dataclass(frozen=True)

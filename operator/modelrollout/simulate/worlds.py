@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from math import ceil, exp, pi
+from math import ceil, exp, pi, sin
 
 import numpy as np
 from numpy.random import Generator, SeedSequence
@@ -131,7 +131,8 @@ class _Stream:
         return floats(self.rng.poisson(expected / self.world.sessions) * self.world.sessions)
 
     def _daytime(self, interval: int) -> float:
-        return float(1 + self.world.trouble.diurnal * np.sin(2 * pi * interval * self.world.interval_seconds / DAY_SECONDS))
+        part_of_day = interval * self.world.interval_seconds / DAY_SECONDS
+        return 1 + self.world.trouble.diurnal * sin(2 * pi * part_of_day)
 
     def _bursts(self) -> Floats:
         if not self.world.trouble.bursts:
@@ -150,9 +151,7 @@ class _Stream:
     def _noisy(self, arm: str) -> Floats:
         """Lognormal factors of mean 1: the arm's own times the common one."""
         own, common = self._deviation(arm), self._deviation("both")
-        return floats(
-            np.exp(own * self.noise[arm] - own**2 / 2) * np.exp(common * self.noise["both"] - common**2 / 2)
-        )
+        return floats(np.exp(own * self.noise[arm] - own**2 / 2) * np.exp(common * self.noise["both"] - common**2 / 2))
 
     def _age(self) -> None:
         """One step of the autoregression of every noise that is used."""
