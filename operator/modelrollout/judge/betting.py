@@ -31,7 +31,7 @@ def share_increments(
     """
     both = candidate_events + baseline_events
     known = (both > 0) & (candidate_share > 0) & (candidate_share < 1)
-    seen = np.divide(candidate_events, both, out=np.zeros(np.shape(known)), where=known)
+    seen = candidate_events / np.where(both > 0, both, 1.0)
     return _bet(seen, np.where(known, candidate_share, 0.5), known, stakes)
 
 
@@ -43,8 +43,7 @@ def rate_increments(events: Floats, total: Floats, null: Floats, stakes: Floats)
     [tests, 1], in 0-1 exclusive. Waudby-Smith and Ramdas 2024, applied to looks. Exactly 0 without requests.
     """
     known = total > 0
-    rate = np.divide(events, total, out=np.zeros(np.shape(known)), where=known)
-    return _bet(rate, null, known, stakes)
+    return _bet(events / np.where(known, total, 1.0), null, known, stakes)
 
 
 def _bet(seen: Floats, mean: Floats, known: NDArray[np.bool_], stakes: Floats) -> Floats:

@@ -53,7 +53,7 @@ def log_increments(
     u_i = (p_i - theta_i)(theta*_i - theta_i)/(theta_i(1 - theta_i)), and that sum is <= 0 at a projection on a convex
     null. Exactly 0 when an arm had no traffic, when baseline_rate is unknown, and when no share as far as d_j exists.
     """
-    base = _within(baseline_rate, RAREST, 1 - RAREST)
+    base = _within(baseline_rate, RAREST - np.minimum(null, 0.0), 1 - RAREST - np.maximum(null, 0.0))  # so is base+null
     bold = base + _within(grid, -ROOM * base, ROOM * (1 - base))  # theta*_c
     beyond = (bold - base - null) * np.sign(grid - null) > 0  # theta* on the null is its own projection: no bet
     usable = beyond & (candidate_total > 0) & (baseline_total > 0)
