@@ -29,12 +29,13 @@ from modelrollout.cluster import EXPERIMENT, MODEL, ROLLOUT, Cluster, Kind, Obje
 from modelrollout.judge.histograms import Histogram
 from modelrollout.observe import looks, memory, seldon, views
 from modelrollout.observe.batching import Reader
+from modelrollout.observe.history import HistoryAsk, read_windows
 from modelrollout.observe.memory import Key, Memory, Seen
 from modelrollout.observe.prometheus import Connection
 from modelrollout.observe.settling import Settling
 from modelrollout.plan import grid, machine, standing, steering
 from modelrollout.plan.actions import Decision
-from modelrollout.plan.world import LookData, NoData, World
+from modelrollout.plan.world import History, LookData, NoData, World
 from modelrollout.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -180,7 +181,8 @@ class Controller:
         if isinstance(history, NoData):
             return replace(world, look=history)
         look = await self._look(world, key, spec, status, connection)
-        return replace(world, history=history, look=look)
+        windows = await self._windows(world, key, spec, status, connection)
+        return replace(world, history=history, windows=windows, look=look)
 
     async def _connection(self, namespace: str, spec: RolloutSpec) -> Connection | NoData:
         address = spec.prometheus.address or self._settings.prometheus_address
@@ -212,6 +214,21 @@ class Controller:
         )
         # In a stage the look itself says what is wrong.
         return (views.obstacle(found, needed) if begins else None) or views.history(found)
+
+    async def _windows(
+        self, world: World, key: Key, spec: RolloutSpec, status: RolloutStatus, connection: Connection
+    ) -> History | None:
+        """How much the baseline's counts scatter by themselves: a day of samples, so only when a stage can begin."""
+        ready = all(
+            name in world.models and world.models[name].is_ready for name in (spec.baseline.name, spec.candidate.name)
+        )
+        begins = machine.wants_history(spec, status) or machine.is_before_the_first_stage(status)
+        if not (begins and ready):
+            return None
+        interval = seconds(spec.analysis.interval)
+        until = grid.newest_evaluation(self._clock(), interval, world.uid, world.scrape_seconds)
+        asked = HistoryAsk(connection, key.namespace, spec.baseline.name, until, interval, spec.prometheus.matchers)
+        return await read_windows(self._reader, asked)
 
     async def _look(
         self, world: World, key: Key, spec: RolloutSpec, status: RolloutStatus, connection: Connection

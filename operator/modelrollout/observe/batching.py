@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Collection, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Coroutine, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from modelrollout import telemetry
 from modelrollout.observe import queries
-from modelrollout.observe.prometheus import Connection, PrometheusClient, Sample
+from modelrollout.observe.counters import Counter
+from modelrollout.observe.prometheus import Connection, Grid, PrometheusClient, Row, Sample
 from modelrollout.observe.queries import Template
 from modelrollout.observe.sources import ENVOY, Source
 
@@ -28,6 +29,8 @@ LONGEST_WAIT_SECONDS = 0.5
 LOOP_TURNS = 10
 KEPT_SECONDS = 5.0
 MOST_CLIENTS = 64
+
+T = TypeVar("T")
 
 Table = Mapping[tuple[str, str], Mapping[float, float]]
 """(namespace, model) to {upper edge: value}. What has no edges stands at infinity; with the user's own matchers the
@@ -44,7 +47,7 @@ class Question:
     """Unix seconds."""
     window_seconds: float
     matchers: str | None = None
-    source: Source = ENVOY
+    source: Source | Counter = ENVOY
 
 
 @dataclass
@@ -77,7 +80,7 @@ class Reader:
         self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="prometheus")
         self._clients: dict[Connection, PrometheusClient] = {}
         self._batches: dict[Question, _Batch] = {}
-        self._values: dict[tuple[Connection, str, float], asyncio.Task[list[Sample]]] = {}
+        self._answers: dict[tuple[Connection, str, float | Grid], asyncio.Task[list[Any]]] = {}
 
     async def table(self, question: Question, namespace: str, edges: Collection[float] | None = ()) -> Table:
         """The answer to `question` for at least this namespace and these bucket edges (None: all edges).
@@ -101,16 +104,16 @@ class Reader:
         Raises a MetricsError.
         """
         telemetry.ASKS.labels("query").inc()
-        key = (connection, promql, at)
-        answer = self._values.get(key)
-        if answer is None:
-            answer = self._values[key] = asyncio.create_task(self._send(connection, "query", promql, at))
-            answer.add_done_callback(lambda done: _keep(self._values, key, done, done))
-        return await asyncio.shield(answer)
+        return await self._shared((connection, promql, at), lambda: self._send(connection, "query", promql, at))
+
+    async def rows(self, connection: Connection, promql: str, grid: Grid) -> list[Row]:
+        """What a query gives at every time of `grid`; raises a MetricsError."""
+        telemetry.ASKS.labels("history").inc()
+        return await self._shared((connection, promql, grid), lambda: self._send_range(connection, promql, grid))
 
     async def close(self) -> None:
         """Give up what is under way and close all connections."""
-        tasks = [*self._values.values(), *(batch.answer for batch in self._batches.values() if batch.answer)]
+        tasks = [*self._answers.values(), *(batch.answer for batch in self._batches.values() if batch.answer)]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -125,6 +128,20 @@ class Reader:
         text = queries.text(question.template, question.source, scope, question.window_seconds, batch.edges)
         samples = await self._send(question.connection, question.template.value, text, question.at)
         return _table(samples, question)
+
+    async def _shared(
+        self, key: tuple[Connection, str, float | Grid], ask: Callable[[], Coroutine[Any, Any, list[T]]]
+    ) -> list[T]:
+        """The answer that somebody else is getting or just got, or else a new one."""
+        answer = self._answers.get(key)
+        if answer is None:
+            answer = self._answers[key] = asyncio.create_task(ask())
+            answer.add_done_callback(lambda done: _keep(self._answers, key, done, done))
+        return await asyncio.shield(answer)
+
+    async def _send_range(self, connection: Connection, promql: str, grid: Grid) -> list[Row]:
+        telemetry.QUERIES.labels("history").inc()
+        return await self._client(connection).query_range(promql, grid)
 
     async def _send(self, connection: Connection, template: str, text: str, at: float) -> list[Sample]:
         telemetry.QUERIES.labels(template).inc()

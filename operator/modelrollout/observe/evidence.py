@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from modelrollout.observe.prometheus import Connection
+from modelrollout.plan.world import ArmSums
+
+LONGEST_BLOCK_SECONDS = 6 * 3600.0
+"""After a longer silence no block is read: it would cost Prometheus too much."""
 
 
 class Reason(Enum):
@@ -38,6 +42,28 @@ class NoData:
 
 
 @dataclass(frozen=True)
+class RatioAsk:
+    """Two counters of the user's own, metric names with or without matchers: all of them, and the good or bad ones."""
+
+    total: str
+    part: str
+    part_is_good: bool
+    label: str
+    """Its values are `<model>` or `<model>_<version>`."""
+
+
+@dataclass(frozen=True)
+class MeanAsk:
+    """Three series of the user's own: how many values, their sum, which may fall, and the sum of their squares."""
+
+    total: str
+    sum: str
+    squares: str
+    label: str
+    """Its values are `<model>` or `<model>_<version>`."""
+
+
+@dataclass(frozen=True)
 class LookAsk:
     """What one look wants to know. Times are Unix seconds: the block is what happened after `since`, up to `until`."""
 
@@ -56,6 +82,8 @@ class LookAsk:
     """Upper edges of the latency buckets to read; none: no latency is read."""
     queries: Mapping[str, str] = field(default_factory=dict)
     """PromQL of free guardrails by guardrail name, with the models' names filled in."""
+    counters: Mapping[str, RatioAsk | MeanAsk] = field(default_factory=dict)
+    """What to count for guardrails on counters of the user's own, by guardrail name."""
 
     def __post_init__(self) -> None:
         if not self.since < self.until:
@@ -86,14 +114,24 @@ class Arms:
 
 
 @dataclass(frozen=True)
+class CountedArms:
+    """What the user's own counters say of both arms over the same block; never one arm without the other."""
+
+    baseline: ArmSums
+    candidate: ArmSums
+
+
+@dataclass(frozen=True)
 class LookData:
-    """What a look saw. Counts and free values stand or fall separately."""
+    """What a look saw. Counts, free values and each guardrail's own counters stand or fall separately."""
 
     since: float
     until: float
     arms: Arms | NoData
     values: Mapping[str, float | NoData]
     """By guardrail name: a finite number, or why there is none."""
+    counted: Mapping[str, CountedArms | NoData] = field(default_factory=dict)
+    """By guardrail name: what its counters say, or why they say nothing of this block."""
 
 
 @dataclass(frozen=True)

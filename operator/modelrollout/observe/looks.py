@@ -14,19 +14,31 @@ from collections.abc import Mapping
 from itertools import accumulate
 
 from modelrollout import errors
+from modelrollout.observe import missing
 from modelrollout.observe.batching import Question, Reader, Table
-from modelrollout.observe.evidence import ArmCounts, Arms, Histogram, LookAsk, LookData, NoData, Reason
+from modelrollout.observe.counted import read_counted
+from modelrollout.observe.evidence import (
+    LONGEST_BLOCK_SECONDS,
+    ArmCounts,
+    Arms,
+    Histogram,
+    LookAsk,
+    LookData,
+    NoData,
+    Reason,
+)
 from modelrollout.observe.prometheus import Connection
 from modelrollout.observe.queries import Template
 
-LONGEST_BLOCK_SECONDS = 6 * 3600.0
 HISTORY_SECONDS = 3600.0
 
 
 async def read_look(reader: Reader, ask: LookAsk) -> LookData:
-    """Both arms' counts and all free values at `ask.until`. Never raises for anything Prometheus does."""
-    arms, values = await asyncio.gather(_read_arms(reader, ask), _read_values(reader, ask))
-    return LookData(ask.since, ask.until, arms, values)
+    """Both arms' counts, all free values and the user's own counters. Never raises for anything Prometheus does."""
+    arms, values, counted = await asyncio.gather(
+        _read_arms(reader, ask), _read_values(reader, ask), read_counted(reader, ask)
+    )
+    return LookData(ask.since, ask.until, arms, values, counted)
 
 
 async def read_history(
@@ -37,8 +49,8 @@ async def read_history(
     try:
         table = await reader.table(question, namespace, edges=None)
     except errors.MetricsError as error:
-        return _no_answer(error)
-    row = table.get(_key(namespace, matchers, model), {})
+        return missing.no_answer(error)
+    row = missing.row(table, namespace, matchers, model)
     if not math.isfinite(sum(row.values())):
         return _not_finite()
     if math.inf not in row:
@@ -62,7 +74,7 @@ async def _read_arms(reader: Reader, ask: LookAsk) -> Arms | NoData:
             or _unusable(tables, ask)
         )
     except errors.MetricsError as error:
-        return _no_answer(error)
+        return missing.no_answer(error)
     if trouble is not None:
         return trouble
     edges = _common_edges(tables.get(Template.BUCKETS, {}), ask)
@@ -98,10 +110,11 @@ async def _ask(reader: Reader, ask: LookAsk, windows: Mapping[Template, float]) 
 def _missing(fresh: Table, ask: LookAsk) -> NoData | None:
     states = {model: _one(fresh, ask, model) for model in (ask.baseline, ask.candidate)}
     if unknown := [model for model, state in states.items() if state is None]:
-        return NoData(Reason.NO_SERIES, f"Prometheus has no series of {_models(unknown)}: {_where_to_look()}.")
+        return NoData(Reason.NO_SERIES, f"Prometheus has no series of {missing.models(unknown)}: {_where_to_look()}.")
     if stale := [model for model, state in states.items() if not state]:
         return NoData(
-            Reason.STALE_ARM, f"The newest sample of {_models(stale)} is older than two scrapes: {_where_to_look()}."
+            Reason.STALE_ARM,
+            f"The newest sample of {missing.models(stale)} is older than two scrapes: {_where_to_look()}.",
         )
     return None
 
@@ -114,11 +127,13 @@ async def _unanchored(reader: Reader, ask: LookAsk, newborn: Table, block_second
     tables = await _ask(reader, ask, dict.fromkeys((Template.ANCHORED, Template.RETURNED), block_seconds))
     if unseen := [model for model in born if not _one(tables[Template.ANCHORED], ask, model)]:
         return NoData(
-            Reason.RE_ANCHORED, f"Prometheus did not see {_models(unseen)} when this block began: counting starts here."
+            Reason.RE_ANCHORED,
+            f"Prometheus did not see {missing.models(unseen)} when this block began: counting starts here.",
         )
     if back := [model for model in born if _one(tables[Template.RETURNED], ask, model)]:
         return NoData(
-            Reason.RE_ANCHORED, f"Series of {_models(back)} came back after a long silence: counting starts here."
+            Reason.RE_ANCHORED,
+            f"Series of {missing.models(back)} came back after a long silence: counting starts here.",
         )
     return None
 
@@ -126,7 +141,7 @@ async def _unanchored(reader: Reader, ask: LookAsk, newborn: Table, block_second
 def _unusable(tables: Mapping[Template, Table], ask: LookAsk) -> NoData | None:
     for table in tables.values():
         for model in (ask.baseline, ask.candidate):
-            if not all(map(math.isfinite, table.get(_key(ask.namespace, ask.matchers, model), {}).values())):
+            if not all(map(math.isfinite, missing.row(table, ask.namespace, ask.matchers, model).values())):
                 return _not_finite()
     return None
 
@@ -140,7 +155,7 @@ def _counts(tables: Mapping[Template, Table], ask: LookAsk, model: str, edges: t
     server_errors = _one(tables.get(Template.SERVER_ERRORS, {}), ask, model) or 0.0
     troubled = (_one(tables.get(Template.RETRIED, {}), ask, model) or 0.0) + server_errors
     completed = _one(tables[Template.COMPLETED], ask, model) or 0.0
-    row = tables.get(Template.BUCKETS, {}).get(_key(ask.namespace, ask.matchers, model), {})
+    row = missing.row(tables.get(Template.BUCKETS, {}), ask.namespace, ask.matchers, model)
     return ArmCounts(
         completed=max(completed, troubled),
         troubled=troubled,
@@ -155,7 +170,7 @@ def _common_edges(buckets: Table, ask: LookAsk) -> tuple[float, ...]:
         return ()
     edges = {*ask.edges_ms, math.inf}
     for model in (ask.baseline, ask.candidate):
-        edges &= buckets.get(_key(ask.namespace, ask.matchers, model), {}).keys() or edges
+        edges &= missing.row(buckets, ask.namespace, ask.matchers, model).keys() or edges
     return tuple(sorted(edges))
 
 
@@ -175,10 +190,8 @@ async def _read_values(reader: Reader, ask: LookAsk) -> dict[str, float | NoData
 async def _read_value(reader: Reader, ask: LookAsk, name: str) -> float | NoData:
     try:
         samples = await reader.query(ask.connection, ask.queries[name], ask.until)
-    except errors.QueryRefused as error:
-        return NoData(Reason.QUERY_REFUSED, f"Guardrail {name}: {error}")
     except errors.MetricsError as error:
-        return _no_answer(error)
+        return missing.of_guardrail(name, error)
     if not samples:
         return NoData(Reason.NO_SERIES, f"The query of guardrail {name} gives no series.")
     if len(samples) > 1:
@@ -193,32 +206,13 @@ async def _read_value(reader: Reader, ask: LookAsk, name: str) -> float | NoData
 
 # --- words ------------------------------------------------------------------------------------------------------------
 
-_REASONS: Mapping[type[errors.MetricsError], Reason] = {
-    errors.MetricsUnavailable: Reason.UNREACHABLE,
-    errors.MetricsDenied: Reason.DENIED,
-    errors.MetricsMalformed: Reason.MALFORMED,
-    errors.QueryRefused: Reason.QUERY_REFUSED,
-}
-
-
-def _no_answer(error: errors.MetricsError) -> NoData:
-    return NoData(_REASONS[type(error)], str(error))
-
 
 def _not_finite() -> NoData:
     return NoData(Reason.NOT_FINITE, "A counter in Prometheus is NaN or infinite.")
 
 
-def _key(namespace: str, matchers: str | None, model: str) -> tuple[str, str]:
-    return ("" if matchers is not None else namespace, model)
-
-
 def _one(table: Table, ask: LookAsk, model: str) -> float | None:
-    return table.get(_key(ask.namespace, ask.matchers, model), {}).get(math.inf)
-
-
-def _models(names: list[str]) -> str:
-    return f"model {names[0]}" if len(names) == 1 else f"models {' and '.join(names)}"
+    return missing.row(table, ask.namespace, ask.matchers, model).get(math.inf)
 
 
 def _where_to_look() -> str:

@@ -1,4 +1,4 @@
-"""One instant query over HTTP: PromQL in, samples out, every failure one sentence.
+"""One query over HTTP, at one time or at many: PromQL in, samples out, every failure one sentence.
 
 The only module that speaks through prometheus-api-client. The client is synchronous, waits for ever by default and
 raises the errors of four libraries; so it runs in a bounded pool of threads behind a deadline, and `failures` turns
@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
@@ -30,6 +31,10 @@ from modelrollout.observe import failures
 QUERIES_AT_ONCE = 4
 # 200 rollouts with 20 bucket edges each answer in about 1 MB; beyond this it is no answer to a question of ours.
 MOST_BYTES = 64 * 1024 * 1024
+# Prometheus refuses a range of more points.
+MOST_POINTS = 11_000
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -64,8 +69,41 @@ class Sample:
     value: float
 
 
+@dataclass(frozen=True)
+class Grid:
+    """Evaluation times: `since`, and every `step_seconds` later up to `until`. Unix seconds."""
+
+    since: float
+    until: float
+    step_seconds: float
+
+    def __post_init__(self) -> None:
+        if not (self.step_seconds > 0 and 0 <= self.until - self.since <= (MOST_POINTS - 1) * self.step_seconds):
+            raise ValueError(f"a grid must have 1 to {MOST_POINTS} times: {self}")
+
+    @property
+    def points(self) -> int:
+        """How many times it has."""
+        return int((self.until - self.since) / self.step_seconds + 1e-6) + 1
+
+    def place(self, at: float) -> int:
+        """Which of its times `at` is, from 0; raises ValueError when it is none of them."""
+        place = round((at - self.since) / self.step_seconds)
+        if not 0 <= place < self.points:
+            raise ValueError(f"{at} is no time of {self}")
+        return place
+
+
+@dataclass(frozen=True)
+class Row:
+    """One series over a grid: its value by the time's place; places without a sample are absent."""
+
+    labels: Mapping[str, str]
+    values: Mapping[int, float]
+
+
 class PrometheusClient:
-    """Instant queries to one Prometheus, safe to call from many tasks of one event loop."""
+    """Queries to one Prometheus, safe to call from many tasks of one event loop."""
 
     def __init__(self, connection: Connection, executor: Executor) -> None:
         """Threads come from `executor`, which is shared and stays the caller's to shut down."""
@@ -79,10 +117,17 @@ class PrometheusClient:
 
         Raises a MetricsError, at the latest when the connection's time-out has passed.
         """
+        return await self._in_time(lambda library: self._ask(library, promql, at))
+
+    async def query_range(self, promql: str, grid: Grid) -> list[Row]:
+        """What `promql` gives at every time of `grid`; raises as `query` does."""
+        return await self._in_time(lambda library: self._ask_range(library, promql, grid))
+
+    async def _in_time(self, ask: Callable[[PrometheusConnect], T]) -> T:
         try:
             with telemetry.QUERY_SECONDS.time():
                 async with asyncio.timeout(self._connection.timeout_seconds):
-                    return await self._in_thread(promql, at)
+                    return await self._in_thread(ask)
         except TimeoutError as error:
             telemetry.QUERY_FAILURES.labels(errors.MetricsUnavailable.__name__).inc()
             raise failures.too_slow(self._connection.shown, self._connection.timeout_seconds) from error
@@ -90,11 +135,11 @@ class PrometheusClient:
             telemetry.QUERY_FAILURES.labels(type(error).__name__).inc()
             raise
 
-    async def _in_thread(self, promql: str, at: float) -> list[Sample]:
+    async def _in_thread(self, ask: Callable[[PrometheusConnect], T]) -> T:
         library = self._ready()
         await self._slots.acquire()
         try:
-            work: Future[list[Sample]] = self._executor.submit(self._ask, library, promql, at)
+            work: Future[T] = self._executor.submit(ask, library)
         except BaseException:
             self._slots.release()
             raise
@@ -103,7 +148,7 @@ class PrometheusClient:
         # Shielded: a deadline cannot stop the thread, and its slot is free only when the thread is.
         return await asyncio.shield(answer)
 
-    def _free_slot(self, answer: asyncio.Future[list[Sample]]) -> None:
+    def _free_slot(self, answer: asyncio.Future[Any]) -> None:
         self._slots.release()
         if not answer.cancelled():
             answer.exception()  # Nobody may be waiting any more; asyncio would complain that nobody asked.
@@ -112,6 +157,18 @@ class PrometheusClient:
         params = {"time": f"{at:.3f}", "timeout": f"{self._connection.timeout_seconds:g}s"}
         with self._translation():
             return _samples(library.custom_query(promql, params=params))
+
+    def _ask_range(self, library: PrometheusConnect, promql: str, grid: Grid) -> list[Row]:
+        # The library rounds times to seconds; in params they replace its own.
+        since, until = (datetime.fromtimestamp(at, UTC) for at in (grid.since, grid.until))
+        params = {
+            "start": f"{grid.since:.3f}",
+            "end": f"{grid.until:.3f}",
+            "timeout": f"{self._connection.timeout_seconds:g}s",
+        }
+        with self._translation():
+            step = f"{grid.step_seconds:.3f}"
+            return _rows(library.custom_query_range(promql, since, until, step, params=params), grid)
 
     def _ready(self) -> PrometheusConnect:
         if self._library is None:
@@ -236,6 +293,14 @@ def _samples(result: Any) -> list[Sample]:
     if len(result) == 2 and not isinstance(result[0], dict):
         return [Sample({}, _number(result[1]))]
     return [Sample(series["metric"], _value(series)) for series in result]
+
+
+def _rows(result: Any, grid: Grid) -> list[Row]:
+    """Raises as `_samples` does."""
+    return [
+        Row(series["metric"], {grid.place(float(at)): _number(value) for at, value in series["values"]})
+        for series in result
+    ]
 
 
 def _value(series: Mapping[str, Any]) -> float:

@@ -6,10 +6,11 @@ blocks add up: what one block could not see yet, the next one does. A query is e
 """
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from enum import Enum
 
+from modelrollout.observe.counters import Counter
 from modelrollout.observe.sources import Source
 
 ANCHOR_SECONDS = 600.0
@@ -31,6 +32,8 @@ class Template(Enum):
     RETRIED = "retried"
     SERVER_ERRORS = "server_errors"
     BUCKETS = "buckets"
+    UNBROKEN = "unbroken"
+    CHANGE = "change"
 
 
 @dataclass(frozen=True)
@@ -42,31 +45,53 @@ class Scope:
 
 
 def text(
-    template: Template, source: Source, scope: Scope, window_seconds: float, edges: Collection[float] | None = None
+    template: Template,
+    source: Source | Counter,
+    scope: Scope,
+    window_seconds: float,
+    edges: Collection[float] | None = None,
 ) -> str:
     """The query for `template`. The window is two scrapes for FRESH, else the length of the block.
 
     `edges` are the upper limits of the buckets to read, without which infinity is read too; None reads all of them.
     """
-    by = _by(source, scope)
+    by, more = _by(source, scope), list[str]()
+    if template is Template.BUCKETS:
+        by, more = [*by, "le"], [] if edges is None else [_le(edges)]
+    arm = f'{source.arm_label}=~"{source.arm_pattern}"'
+    return _form(template)(select(_metric(template, source), scope, arm, more), by, window_seconds)
+
+
+def _form(template: Template) -> Callable[[str, Iterable[str], float], str]:
     match template:
         case Template.FRESH:
-            return fresh(_select(source.alive, source, scope), by, window_seconds)
+            return fresh
         case Template.NEWBORN:
-            return newborn(_select(source.alive, source, scope), by, window_seconds)
+            return newborn
         case Template.ANCHORED:
-            return anchored(_select(source.alive, source, scope), by, window_seconds)
+            return anchored
         case Template.RETURNED:
-            return returned(_select(source.alive, source, scope), by, window_seconds)
+            return returned
+        case Template.UNBROKEN:
+            return unbroken
+        case Template.CHANGE:
+            return change
+    return increments
+
+
+def _metric(template: Template, source: Source | Counter) -> str:
+    if isinstance(source, Counter):
+        return source.selector
+    match template:
         case Template.COMPLETED:
-            return increments(_select(source.completed, source, scope), by, window_seconds)
+            return source.completed
         case Template.RETRIED:
-            return increments(_select(source.retried, source, scope), by, window_seconds)
+            return source.retried
         case Template.SERVER_ERRORS:
-            return increments(_select(source.server_errors, source, scope), by, window_seconds)
+            return source.server_errors
         case Template.BUCKETS:
-            chosen = [] if edges is None else [_le(edges)]
-            return increments(_select(source.buckets, source, scope, chosen), [*by, "le"], window_seconds)
+            return source.buckets
+    return source.alive
 
 
 def increments(selector: str, by: Iterable[str], block_seconds: float) -> str:
@@ -77,6 +102,33 @@ def increments(selector: str, by: Iterable[str], block_seconds: float) -> str:
     """
     last = f"last_over_time({selector}[{duration(block_seconds)}])"
     return f"sum by ({', '.join(by)}) (({last} - {_anchor(selector, block_seconds)}) >= 0 or {last})"
+
+
+def unbroken(selector: str, by: Iterable[str], block_seconds: float) -> str:
+    """How much the counters grew in the block, minus infinity where one of them began again; newborn ones from zero.
+
+    For counters that must agree with each other: each would lose another part of what it counted before the restart.
+    """
+    last, anchor = f"last_over_time({selector}[{duration(block_seconds)}])", _anchor(selector, block_seconds)
+    grown = f"({last} - {anchor}) >= 0 or {last} unless {anchor} or 0 * {last} - Inf"
+    return f"sum by ({', '.join(by)}) ({grown})"
+
+
+def change(selector: str, by: Iterable[str], block_seconds: float) -> str:
+    """How much sums changed in the block, up or down; newborn ones from zero.
+
+    Whether they began again they cannot say themselves: a counter beside them must (`unbroken`).
+    """
+    last = f"last_over_time({selector}[{duration(block_seconds)}])"
+    return f"sum by ({', '.join(by)}) ({last} - {_anchor(selector, block_seconds)} or {last})"
+
+
+def growth(selector: str, by: Iterable[str], step_seconds: float) -> str:
+    """How much the counters grew in one window of a history; nothing where a scrape failed or one began again.
+
+    Evidence must not lose such windows; a history may, and this is cheap over a whole day.
+    """
+    return f"sum by ({', '.join(by)}) (({selector} - {selector} offset {duration(step_seconds)}) >= 0)"
 
 
 def fresh(selector: str, by: Iterable[str], two_scrapes_seconds: float) -> str:
@@ -128,15 +180,15 @@ def duration(seconds: float) -> str:
     return f"{milliseconds}ms" if milliseconds % 1000 else f"{milliseconds // 1000}s"
 
 
-def _by(source: Source, scope: Scope) -> list[str]:
+def _by(source: Source | Counter, scope: Scope) -> list[str]:
     """Names of models are unique only within a namespace. With the user's matchers the namespace is their business."""
     return [source.arm_label] if scope.matchers is not None else ["namespace", source.arm_label]
 
 
-def _select(metric: str, source: Source, scope: Scope, more: Iterable[str] = ()) -> str:
+def select(metric: str, scope: Scope, arm: str, more: Iterable[str] = ()) -> str:
+    """The metric's series in `scope` that the matcher `arm` lets through, and the metric's own matchers and `more`."""
     name, _, own = metric.partition("{")
     place = scope.matchers.strip().strip(",") if scope.matchers is not None else _namespaces(scope.namespaces)
-    arm = f'{source.arm_label}=~"{source.arm_pattern}"'
     return f"{name}{{{', '.join(part for part in (place, arm, own.removesuffix('}'), *more) if part)}}}"
 
 

@@ -43,3 +43,13 @@ ENVOY = Source(
     server_errors='envoy_cluster_upstream_rq_xx{envoy_response_code_class="5"}',
     buckets="envoy_cluster_upstream_rq_time_bucket",
 )
+
+REPLICA_ANSWERS = "seldon_model_infer_total"
+"""What Seldon's agents answered, each beside one replica of a server. Read for a baseline's history only."""
+REPLICA_ERRORS = (
+    'seldon_model_infer_total{code=~"5..|Unknown|DeadlineExceeded|ResourceExhausted|Unimplemented|Internal|Unavailable'
+    '|DataLoss"}'
+)
+"""Those of them that are errors of the server, over REST and over gRPC."""
+REPLICA_LABELS = ("pod", "instance", "server_replica")
+"""Labels that may tell replicas apart, the most telling first."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from modelrollout.api.contract import seconds
+from modelrollout.api.guardrails import Guardrail
 from modelrollout.api.spec import RolloutSpec
 from modelrollout.api.status import EngineState
 from modelrollout.judge.histograms import Histogram
@@ -33,6 +34,7 @@ def ask(
         errors=any(rail.error_rate is not None for rail in spec.guardrails),
         edges_ms=engine.edges_wanted(stored),
         queries={rail.name: _filled(rail.query.promql, names) for rail in spec.guardrails if rail.query is not None},
+        counters={rail.name: counters for rail in spec.guardrails if (counters := _counters(rail)) is not None},
     )
 
 
@@ -48,6 +50,12 @@ def look(data: evidence.LookData) -> world.LookData | world.NoData:
         candidate=_arm(data.arms.candidate),
         values={
             name: value.message if isinstance(value, evidence.NoData) else value for name, value in data.values.items()
+        },
+        gaps={name: found.message for name, found in data.counted.items() if isinstance(found, evidence.NoData)},
+        counted={
+            name: (found.baseline, found.candidate)
+            for name, found in data.counted.items()
+            if isinstance(found, evidence.CountedArms)
         },
     )
 
@@ -69,6 +77,17 @@ def obstacle(found: evidence.Histogram | evidence.NoData, needs_past: bool) -> w
 def scrape_seconds(spec: RolloutSpec, default: float) -> float:
     """How often Prometheus scrapes, as the rollout or else the operator says."""
     return seconds(spec.prometheus.scrape_interval) if spec.prometheus.scrape_interval else default
+
+
+def _counters(rail: Guardrail) -> evidence.RatioAsk | evidence.MeanAsk | None:
+    """The metrics of a guardrail that counts with the user's own; None of any other."""
+    if rail.mean is not None:
+        return evidence.MeanAsk(rail.mean.count, rail.mean.sum, rail.mean.sum_of_squares, rail.mean.label)
+    if rail.ratio is None:
+        return None
+    part = rail.ratio.bad if rail.ratio.good is None else rail.ratio.good
+    assert part is not None  # exactly one of the two is declared
+    return evidence.RatioAsk(rail.ratio.total, part, rail.ratio.good is not None, rail.ratio.label)
 
 
 def _arm(counts: evidence.ArmCounts) -> world.ArmCounts:

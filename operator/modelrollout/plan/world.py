@@ -51,11 +51,25 @@ class ArmCounts:
 
 
 @dataclass(frozen=True)
+class ArmSums:
+    """What one arm's own counters say of a block.
+
+    Of a ratio guardrail: how many in all, how many bad ones, and these again. Of a mean guardrail: how many values,
+    their sum, which may be negative, and the sum of their squares. Nothing yet is 0.
+    """
+
+    total: float
+    events: float
+    squares: float
+
+
+@dataclass(frozen=True)
 class LookData:
     """One reading of all guardrails between `since` and `until` (Unix seconds).
 
-    `values` holds each free query's value, or the sentence that says why there is none. `gaps` holds guardrails that
-    cannot be judged from this look, with the sentence that says why.
+    `values` holds each free query's value, or the sentence that says why there is none. `counted` holds
+    (baseline, candidate) of each ratio and mean guardrail whose counters could be read. `gaps` holds guardrails that
+    cannot be judged from this look, with the sentence that says why: their block is left out, for both arms.
     """
 
     since: float
@@ -64,6 +78,7 @@ class LookData:
     candidate: ArmCounts
     values: Mapping[str, float | str] = field(default_factory=dict)
     gaps: Mapping[str, str] = field(default_factory=dict)
+    counted: Mapping[str, tuple[ArmSums, ArmSums]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -73,6 +88,29 @@ class NoData:
     reason: str
     message: str
     restart_from: float | None = None
+
+
+@dataclass(frozen=True)
+class Windows:
+    """What one source counted in windows of equal length, oldest first; 0 in a window that is not known."""
+
+    step_seconds: float
+    total: tuple[float, ...]
+    events: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class History:
+    """The baseline's own past, to learn from how much its counts scatter without any change.
+
+    `errors` counts its requests and the troubled ones; None when nothing is known. `replicas` counts requests and
+    errors of each of its replicas, busiest first, in the same windows: pseudo arms that cannot differ. Empty when
+    nothing tells them apart. `notes` says what is missing and why, a sentence each.
+    """
+
+    errors: Windows | None = None
+    replicas: tuple[Windows, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,3 +125,4 @@ class World:
     default_holder: str = ""
     look: LookData | NoData | None = None
     history: Histogram | None = None
+    windows: History | None = None

@@ -5,6 +5,7 @@ import re
 
 import pytest
 from modelrollout.observe import queries
+from modelrollout.observe.counters import Counter
 from modelrollout.observe.queries import Scope, Template
 from modelrollout.observe.sources import ENVOY
 
@@ -63,9 +64,63 @@ GOLDEN = {
 }
 
 
-@pytest.mark.parametrize("template", Template)
+@pytest.mark.parametrize("template", GOLDEN)
 def test_each_template_is_written_exactly_so(template: Template) -> None:
     assert queries.text(template, ENVOY, TEAM, 30.0, [25, 0.5]) == GOLDEN[template]
+
+
+LABELLED = Counter('labelled_total{class="fraud"}', "model")
+SERIES = 'labelled_total{namespace="team-a", model=~"(.+?)(_[0-9]+)?", class="fraud"}'
+LAST, ANCHOR = f"last_over_time({SERIES}[30s])", f"last_over_time({SERIES}[600s] offset 30s)"
+OWN_GOLDEN = {
+    Template.FRESH: f"group by (namespace, model) ({LAST}) or 0 * group by (namespace, model)"
+    f" (last_over_time({SERIES}[600s]))",
+    Template.NEWBORN: f"count by (namespace, model) ({LAST} unless {ANCHOR})",
+    Template.ANCHORED: f"count by (namespace, model) ({ANCHOR})",
+    Template.RETURNED: f"count by (namespace, model) (({LAST} unless {ANCHOR})"
+    f" and last_over_time({SERIES}[86400s] offset 630s))",
+    Template.UNBROKEN: f"sum by (namespace, model) (({LAST} - {ANCHOR}) >= 0 or {LAST} unless {ANCHOR}"
+    f" or 0 * {LAST} - Inf)",
+    Template.CHANGE: f"sum by (namespace, model) ({LAST} - {ANCHOR} or {LAST})",
+}
+
+
+@pytest.mark.parametrize("template", OWN_GOLDEN)
+def test_a_users_own_counter_is_asked_for_exactly_so(template: Template) -> None:
+    assert queries.text(template, LABELLED, TEAM, 30.0) == OWN_GOLDEN[template]
+
+
+def test_every_template_is_written_out_here() -> None:
+    assert {*GOLDEN, *OWN_GOLDEN} == {*Template}
+
+
+def test_windows_of_a_history_are_plain_differences() -> None:
+    text = queries.growth('a_total{x="y"}', ["pod", "instance"], 30.0)
+
+    assert text == 'sum by (pod, instance) ((a_total{x="y"} - a_total{x="y"} offset 30s) >= 0)'
+
+
+@pytest.mark.parametrize(
+    ("value", "model"),
+    [("new", "new"), ("new_3", "new"), ("new-3", "new-3"), ("new_12_3", "new_12"), ("", None)],
+)
+def test_versions_of_a_model_are_one_model(value: str, model: str | None) -> None:
+    assert LABELLED.model_of(value) == model
+
+
+@pytest.mark.parametrize(
+    ("selector", "named"),
+    [
+        ("a", False),
+        ('a{namespace="labels"}', True),
+        ('a{x="y", namespace=~"l.*"}', True),
+        ('a{x="y",namespace!="z"}', True),
+        ('a{exported_namespace="labels"}', False),
+        ('a{x="namespace"}', False),
+    ],
+)
+def test_a_metric_may_name_its_own_namespace(selector: str, named: bool) -> None:
+    assert Counter(selector, "model").names_its_namespace is named
 
 
 def test_all_edges_are_read_when_none_is_named() -> None:
