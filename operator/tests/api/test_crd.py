@@ -12,6 +12,7 @@ from modelrollout.api.contract import Contract
 
 ROOT = Path(__file__).parents[3]
 COMMITTED = ROOT / "crds" / "modelrollouts.yaml"
+BAD = Path(__file__).parent / "corpus" / "bad"
 IN_CHART = ROOT / "charts" / "modelrollout" / "files" / "modelrollouts.yaml"
 
 # JSONSchemaProps of apiextensions.k8s.io/v1, as far as a structural schema may use it.
@@ -86,6 +87,15 @@ def test_spec_has_no_defaults_and_every_number_has_bounds() -> None:
         assert part["type"] != "number" or "x-kubernetes-validations" in part, path
         assert "default" not in part, path
         assert part["type"] != "integer" or {"minimum", "maximum"} <= set(part), path
+
+
+def test_every_sentence_of_a_rule_in_the_spec_is_said_to_a_spec_of_the_corpus() -> None:
+    said = "\n".join(path.read_text() for path in BAD.glob("*.yaml"))
+    parts = [part for _, part in _parts(SCHEMA["properties"]["spec"])]
+    rules = [rule for part in parts for rule in part.get("x-kubernetes-validations", [])]
+    pieces = {piece for rule in rules for piece in rule["message"].split("what was given")}
+
+    assert sorted(piece for piece in pieces if piece not in said) == []
 
 
 def test_a_field_that_a_definition_cannot_hold_is_an_error_here() -> None:

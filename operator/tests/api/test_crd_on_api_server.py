@@ -47,3 +47,19 @@ def test_bad_specs_are_refused_with_one_clear_sentence(path: Path, rollouts: htt
     causes = [f"{cause['field']}: {cause['message']}" for cause in answer.get("details", {}).get("causes", [])]
     sentences = [cause for cause in causes if not cause.startswith("<nil>: ")] or [answer["message"].split(": ", 1)[1]]
     assert sentences == _expected(path, "API server")
+
+
+def test_the_largest_spec_that_the_bounds_allow_is_within_the_cost_that_the_server_pays(rollouts: httpx.Client) -> None:
+    rollout = yaml.safe_load((CORPUS / "good" / "minimal.yaml").read_text())
+    selectors = {field: f'{field}{{a="{"x" * (505 - len(field))}"}}' for field in ("count", "sum", "sumOfSquares")}
+    mean = selectors | {"label": "l" * 63, "min": "0." + "1" * 9, "range": {"min": "-1", "max": "9" * 15}}
+    rollout["spec"] |= {
+        "guardrails": [{"name": f"{number:02}{'n' * 61}", "mean": mean} for number in range(16)],
+        "strategy": {"canary": {"stages": [{"weight": 5 * number} for number in range(1, 21)]}},
+        "prometheus": {"address": f"http://{'h' * 2041}", "matchers": f'a="{"x" * 1020}"'},
+    }
+
+    answer = _create(rollouts, rollout)
+
+    assert answer.status_code == 201, answer.text
+    specs.parse(rollout["spec"])
