@@ -234,6 +234,11 @@ class Story:
             raise
         return found
 
+    def objects(self, kind: tuple[str, str, str]) -> dict[str, Object]:
+        """All objects of a kind by name."""
+        listed = self._objects.list_namespaced_custom_object(kind[0], kind[1], self.stack.namespace, kind[2])
+        return {found["metadata"]["name"]: found for found in listed["items"]}
+
     def patch(self, kind: tuple[str, str, str], name: str, body: Object) -> None:
         self._objects.patch_namespaced_custom_object(
             kind[0], kind[1], self.stack.namespace, kind[2], name, body, _content_type="application/merge-patch+json"

@@ -7,6 +7,7 @@ It can be asked at any time; a request that failed is a request that a person wo
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import random
 import threading
@@ -72,6 +73,9 @@ class Seen:
 class Traffic:
     """Requests for one model at a steady rate, from `start` (or `with`) until `stop`, at most `longest_seconds`.
 
+    With `more_models` the models take turns, and the rate is that of all of them together.
+    With `most_at_once` clients wait while so many requests are under way: a machine that cannot keep up is then not
+    buried under requests, but its clients no longer show how slow it would have become.
     With `labelling`, clients also tell what became of the predictions they got.
     """
 
@@ -82,6 +86,8 @@ class Traffic:
     longest_seconds: float = 900.0
     headers: dict[str, str] = field(default_factory=dict)
     labelling: Labelling | None = None
+    more_models: tuple[str, ...] = ()
+    most_at_once: int | None = None
 
     def __post_init__(self) -> None:
         self.teller = Teller(self.url, self.labelling) if self.labelling else None
@@ -117,29 +123,34 @@ class Traffic:
 
     async def _send_all(self) -> None:
         rng, bodies = random.Random(self.seed), _bodies(self.seed)
+        models = itertools.cycle((self.model, *self.more_models))
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
         connector = aiohttp.TCPConnector(limit=0)
-        begun, sent, under_way = time.monotonic(), 0, set[asyncio.Task[None]]()
+        first, under_way = time.monotonic(), set[asyncio.Task[None]]()
+        begun, sent = first, 0
         async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
             ended = asyncio.Event()
             telling = asyncio.create_task(self.teller.tell(session, ended)) if self.teller else None
-            while not self._stopping.is_set() and time.monotonic() - begun < self.longest_seconds:
-                task = asyncio.create_task(self._send(session, rng.choice(bodies)))
+            while not self._stopping.is_set() and time.monotonic() - first < self.longest_seconds:
+                task = asyncio.create_task(self._send(session, next(models), rng.choice(bodies)))
                 under_way.add(task)
                 task.add_done_callback(under_way.discard)
                 sent += 1
                 await asyncio.sleep(max(0.0, begun + sent / self.per_second - time.monotonic()))
+                if self.most_at_once and len(under_way) >= self.most_at_once:
+                    await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+                    begun, sent = time.monotonic(), 0  # what was not sent meanwhile is not made up for
             await asyncio.gather(*under_way)
             ended.set()
             if telling:
                 await telling
 
-    async def _send(self, session: aiohttp.ClientSession, body: bytes) -> None:
+    async def _send(self, session: aiohttp.ClientSession, model: str, body: bytes) -> None:
         at, begun = time.time(), time.perf_counter()
         arm, code = "", FAILED
         headers = {"Content-Type": "application/json", **self.headers}
         try:
-            async with session.post(f"{self.url}/v2/models/{self.model}/infer", data=body, headers=headers) as answer:
+            async with session.post(f"{self.url}/v2/models/{model}/infer", data=body, headers=headers) as answer:
                 text = await answer.read()
                 route, code = answer.headers.get("x-seldon-route", "").strip(":"), answer.status
                 arm = route.rpartition("_")[0]  # of a route such as `:enhanced_3:`
