@@ -136,15 +136,6 @@ def difference(sums: Sums, column: Columns) -> Floats:
     return _share(pull, chosen(sums.comparison, column))
 
 
-def interval(measure: Measure, sums: Sums, column: Columns, phi: Floats) -> tuple[Floats, Floats]:
-    """(low, high), [runs]: what is compared lies within at every look, with 95 %; NaN while little was seen.
-
-    phi is the dispersion: evidence that scatters more bounds less.
-    """
-    unknown = np.full(len(phi), np.nan)
-    return unknown, unknown
-
-
 def candidate_rate(sums: Sums, column: Columns) -> Floats:
     """Events per candidate request, [runs]; NaN without requests."""
     return _share(chosen(sums.candidate_events, column), chosen(sums.candidate_total, column))

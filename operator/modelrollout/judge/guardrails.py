@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from modelrollout.judge import dispersion, eprocess, estimates, merging
-from modelrollout.judge.arrays import Columns, Flags, Floats, floats
+from modelrollout.judge.arrays import Flags, Floats, floats
 from modelrollout.judge.dispersion import Scatter
 from modelrollout.judge.eprocess import EProcess
 from modelrollout.judge.estimates import Sums
@@ -50,28 +50,15 @@ class State:
 class Reading:
     """One guardrail after a look; arrays are [runs].
 
-    log_e_fail and log_e_pass are ln E now, *_max their running maxima. candidate_rate and baseline_rate are events per
-    request (or mean values) since the last gate, ratio their Mantel-Haenszel ratio, difference their stratified
-    difference; low and high bound what the rule compares (`Rule.measure`), at every look with 95 %. NaN where nothing
-    is known. All of one column: the headline, or another edge at which the arms differ clearly more. held: the
-    baseline is beyond the limit too. dispersion: the factor by which the next look's evidence will be divided.
+    log_e_fail and log_e_pass are ln E now, *_max their running maxima. held: the baseline is beyond the limit too, so
+    nothing is said of the candidate. `figures` has what people are shown.
     """
 
     log_e_fail: Floats
     log_e_pass: Floats
     fail_max: Floats
     pass_max: Floats
-    ratio: Floats
-    difference: Floats
-    low: Floats
-    high: Floats
-    candidate_rate: Floats
-    baseline_rate: Floats
-    candidate_total: Floats
-    baseline_total: Floats
-    column: Columns
     held: Flags
-    dispersion: Floats
 
 
 def start(rule: Rule, runs: int = 1) -> State:
@@ -141,28 +128,14 @@ def release_pass(rule: Rule, state: State) -> State:
 
 
 def read(rule: Rule, state: State) -> Reading:
-    """What the guardrail says now. Its figures are those of the column that tells most."""
-    column = estimates.telling(state.seen, rule.headline, rule.compared)
-    phi = _phi(rule, state, np.full(len(state.fail_max), np.nan))
-    low, high = estimates.interval(rule.measure, state.seen, column, phi)
-    held = _is_held(rule, state.environment)
-    log_e_fail = _log_e_fail(rule, state.fail)
+    """What the guardrail says now."""
+    held, log_e_fail = _is_held(rule, state.environment), _log_e_fail(rule, state.fail)
     return Reading(
         log_e_fail=np.where(held, np.minimum(log_e_fail, 0.0), log_e_fail),
         log_e_pass=_log_e_pass(rule, state.passed),
         fail_max=state.fail_max,
         pass_max=state.pass_max,
-        ratio=estimates.ratio(state.seen, column),
-        difference=estimates.difference(state.seen, column),
-        low=low,
-        high=high,
-        candidate_rate=estimates.candidate_rate(state.seen, column),
-        baseline_rate=estimates.baseline_rate(state.seen, column),
-        candidate_total=estimates.chosen(state.seen.candidate_total, column),
-        baseline_total=estimates.chosen(state.seen.baseline_total, column),
-        column=column,
         held=held,
-        dispersion=phi,
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from math import exp, isfinite, log
+from math import exp, log
 
 import numpy as np
 
@@ -53,10 +53,7 @@ class Finding:
     evidence_percent (0-100) is how far ln E has come to the nearer bound, and toward says which: Pass, Fail, or
     Inconclusive when there is none.
     always_valid_p_value bounds the chance that a healthy candidate ever looks this bad.
-    Rates are events per request (or mean values), ratio is candidate over baseline and difference candidate less
-    baseline, since the last gate; low and high bound the one that is compared, at every look with 95 %. None is
-    unknown, or a guardrail without statistics. column: which kind of event (bucket edge) they count. held: the
-    baseline is beyond the limit too, so nothing is said of the candidate. dispersion: by how much evidence is divided.
+    held: the baseline is beyond the limit too, so nothing is said of the candidate.
     """
 
     name: str
@@ -64,17 +61,7 @@ class Finding:
     evidence_percent: float
     toward: Verdict
     always_valid_p_value: float | None = None
-    ratio: float | None = None
-    difference: float | None = None
-    low: float | None = None
-    high: float | None = None
-    candidate_rate: float | None = None
-    baseline_rate: float | None = None
-    candidate_samples: int = 0
-    baseline_samples: int = 0
-    column: int = 0
     held: bool = False
-    dispersion: float | None = None
 
 
 @dataclass(frozen=True)
@@ -174,22 +161,8 @@ def _finding(one: Judged, is_cause: bool, alpha_fail: float, alpha_pass: float, 
         evidence_percent=100 * nearer,
         toward=toward if nearer > 0 else Verdict.INCONCLUSIVE,
         always_valid_p_value=min(1.0, exp(-float(reading.fail_max[run]))),
-        ratio=_known(reading.ratio[run]),
-        difference=_known(reading.difference[run]),
-        low=_known(reading.low[run]),
-        high=_known(reading.high[run]),
-        candidate_rate=_known(reading.candidate_rate[run]),
-        baseline_rate=_known(reading.baseline_rate[run]),
-        candidate_samples=round(float(reading.candidate_total[run])),
-        baseline_samples=round(float(reading.baseline_total[run])),
-        column=int(reading.column[run]),
         held=bool(reading.held[run]),
-        dispersion=_known(reading.dispersion[run]),
     )
-
-
-def _known(value: float) -> float | None:
-    return float(value) if isfinite(value) else None
 
 
 def _check(judged: Sequence[Judged], alpha_fail: float, alpha_pass: float) -> None:

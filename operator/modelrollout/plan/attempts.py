@@ -74,7 +74,7 @@ def _note_policy(draft: Draft, spec: RolloutSpec) -> Draft:
     draft = draft.change(policy_hash=wanted)
     if status.outcome is not None:
         return draft
-    same = {rail.name for rail in spec.guardrails if engine.kept(rail, status.engine)}
+    same = {rail.name for rail in spec.guardrails if engine.kept(rail, spec.analysis, status.engine)}
     kept = [rail for rail in status.guardrails if rail.name in same]
     message = "Guardrails or analysis changed: the next look uses them; changed guardrails begin their evidence anew"
     draft = draft.change(guardrails=kept, verdict=Verdict.INCONCLUSIVE)

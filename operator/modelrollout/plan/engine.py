@@ -10,16 +10,17 @@ from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
-from modelrollout.api.contract import fraction, seconds
-from modelrollout.api.spec import Guardrail, Latency, Query, RolloutSpec
+from modelrollout.api.contract import seconds
+from modelrollout.api.spec import Analysis, Guardrail, Query, RolloutSpec
 from modelrollout.api.status import EngineState
-from modelrollout.judge import codec, guardrails, rules
+from modelrollout.judge import codec, guardrails
 from modelrollout.judge.guardrails import State
 from modelrollout.judge.histograms import Histogram
-from modelrollout.judge.refusals import HistoryTooShort, Refusal
+from modelrollout.judge.refusals import Refusal
 from modelrollout.judge.rule import Rule
 from modelrollout.judge.thresholds import Threshold, ThresholdState
-from modelrollout.plan import hashes
+from modelrollout.plan import hashes, rails
+from modelrollout.plan.world import History
 
 # One look reads a stored state half a dozen times, and a rule stays the same from look to look and over rollouts;
 # to build its tests anew each time cost more than to judge. Both are values, so that sharing them is safe.
@@ -27,23 +28,23 @@ KEPT_RULES = 1024
 KEPT_STATES = 256
 
 
-def open_all(spec: RolloutSpec, history: Histogram | None) -> list[EngineState]:
+def open_all(spec: RolloutSpec, past: Histogram | None, windows: History | None = None) -> list[EngineState]:
     """Every guardrail before its first look. Raises a Refusal of the judge when the history does not suffice."""
-    return [opened(rail, history) for rail in spec.guardrails]
+    return [opened(rail, spec.analysis, past, windows) for rail in spec.guardrails]
 
 
-def opened(rail: Guardrail, history: Histogram | None) -> EngineState:
-    """The guardrail before its first look."""
+def opened(rail: Guardrail, analysis: Analysis, past: Histogram | None, windows: History | None = None) -> EngineState:
+    """The guardrail before its first look. Raises a Refusal of the judge when the history does not suffice."""
     if rail.query is not None:
         return pack_threshold(rail, ThresholdState())
-    rule = _rule(rail, history)
-    return pack(rail, rule, guardrails.start(rule))
+    rule = rails.rule(rail, analysis.clustered, past, windows)
+    return pack(rail, analysis, rule, guardrails.start(rule))
 
 
-def kept(rail: Guardrail, engine: list[EngineState]) -> EngineState | None:
+def kept(rail: Guardrail, analysis: Analysis, engine: list[EngineState]) -> EngineState | None:
     """The stored state of this guardrail, unless the guardrail was changed since or the state cannot be read."""
     found = next((state for state in engine if state.name == rail.name), None)
-    if found is None or _record(found.rule)["stamp"] != _stamp(rail):
+    if found is None or _record(found.rule)["stamp"] != _stamp(rail, analysis):
         return None
     return found if rail.query is not None or _is_readable(found) else None
 
@@ -60,7 +61,7 @@ def released(engine: list[EngineState]) -> list[EngineState]:
 
 def wants_history(spec: RolloutSpec, engine: list[EngineState]) -> bool:
     """True when a latency guardrail has yet to choose its bucket edges."""
-    return any(rail.latency is not None and kept(rail, engine) is None for rail in spec.guardrails)
+    return any(rail.latency is not None and kept(rail, spec.analysis, engine) is None for rail in spec.guardrails)
 
 
 def edges_wanted(engine: list[EngineState]) -> tuple[float, ...]:
@@ -68,9 +69,9 @@ def edges_wanted(engine: list[EngineState]) -> tuple[float, ...]:
     return tuple(sorted({edge for state in engine if _is_readable(state) for edge in unpack(state)[0].edges_ms}))
 
 
-def pack(rail: Guardrail, rule: Rule, state: State) -> EngineState:
+def pack(rail: Guardrail, analysis: Analysis, rule: Rule, state: State) -> EngineState:
     """A counted guardrail as the status keeps it."""
-    record = {"stamp": _stamp(rail), "record": rule.to_record()}
+    record = {"stamp": _stamp(rail, analysis), "record": rule.to_record()}
     return EngineState(name=rail.name, rule=_json(record), state=codec.encode(state, rule))
 
 
@@ -99,24 +100,6 @@ def pack_threshold(rail: Guardrail, state: ThresholdState) -> EngineState:
 def unpack_threshold(stored: EngineState) -> ThresholdState:
     """A free query as the judge knows it."""
     return ThresholdState(**json.loads(stored.state))
-
-
-def _rule(rail: Guardrail, history: Histogram | None) -> Rule:
-    if rail.latency is not None:
-        return _latency_rule(rail.name, rail.latency, history)
-    assert rail.error_rate is not None
-    if rail.error_rate.max is not None:
-        return rules.error_limit(rail.name, fraction(rail.error_rate.max))
-    return rules.error_ratio(rail.name, rail.error_rate.max_ratio or 1.5, fraction(rail.error_rate.floor))
-
-
-def _latency_rule(name: str, latency: Latency, history: Histogram | None) -> Rule:
-    if history is None:
-        raise HistoryTooShort("the baseline's latency histogram is not known yet: wait for its first requests")
-    if latency.max is not None:
-        return rules.latency_limit(name, latency.quantile, seconds(latency.max) * 1000, history.finite_edges_ms)
-    increase = fraction(latency.max_increase or "20%")
-    return rules.latency_increase(name, latency.quantile, increase, seconds(latency.floor) * 1000, history)
 
 
 @lru_cache(KEPT_STATES)
@@ -151,8 +134,10 @@ def _is_readable(stored: EngineState) -> bool:
         return False
 
 
-def _stamp(rail: Guardrail) -> str:
-    return hashes.of(hashes.chosen(rail, "action", "critical"))
+def _stamp(rail: Guardrail, analysis: Analysis | None = None) -> str:
+    """What the guardrail was when its evidence began; requests that hang together are judged by other tests."""
+    stamp = hashes.of(hashes.chosen(rail, "action", "critical"))
+    return f"{stamp}-clustered" if analysis is not None and analysis.clustered and rail.query is None else stamp
 
 
 def _json(value: object) -> str:

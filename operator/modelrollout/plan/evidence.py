@@ -1,19 +1,17 @@
 """What one look adds to the evidence, and what the evidence then says of every guardrail."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, nan
 
-from modelrollout.api.contract import fraction, seconds
-from modelrollout.api.spec import ErrorsOf, Guardrail, GuardrailAction, RolloutSpec
-from modelrollout.api.status import EngineState, GuardrailStatus, RolloutStatus, StageStatus, Verdict
-from modelrollout.judge import guardrails, restarts, thresholds, verdicts
-from modelrollout.judge.evidence import Counts, counts
+from modelrollout.api.contract import dispersion, fraction, seconds
+from modelrollout.api.spec import Guardrail, GuardrailAction, RolloutSpec
+from modelrollout.api.status import EngineState, GuardrailStatus, RolloutStatus, Traffic, Verdict
+from modelrollout.judge import figures, guardrails, restarts, thresholds, verdicts
 from modelrollout.judge.histograms import Histogram
 from modelrollout.judge.refusals import CountsRefused, Refusal
-from modelrollout.judge.rule import Rule
-from modelrollout.plan import engine, wording
-from modelrollout.plan.world import ArmCounts, LookData
+from modelrollout.plan import blocks, engine, wording
+from modelrollout.plan.world import History, LookData
 
 
 @dataclass(frozen=True)
@@ -26,22 +24,26 @@ class Judged:
     is_complete: bool
 
 
-def judge(spec: RolloutSpec, status: RolloutStatus, look: LookData, history: Histogram | None) -> Judged:
+def judge(
+    spec: RolloutSpec, status: RolloutStatus, look: LookData, past: Histogram | None, windows: History | None = None
+) -> Judged:
     """The evidence after this look, and what it says. Guardrails without data keep their evidence as it was.
 
     A counting guardrail that is new or changed begins with the next look: this one did not read its edges.
     """
     states, gaps = dict[str, EngineState](), dict(look.gaps)
     for rail in spec.guardrails:
-        kept = engine.kept(rail, status.engine)
+        kept = engine.kept(rail, spec.analysis, status.engine)
         try:
-            states[rail.name] = kept or engine.opened(rail, history)
+            states[rail.name] = kept or engine.opened(rail, spec.analysis, past, windows)
+            if _waits_for_labels(rail, spec, status):
+                gaps.pop(rail.name, None)
             # A query has no past: not to judge its first value would count the look as soak though nothing was known.
-            if rail.name not in gaps and (kept is not None or rail.query is not None):
-                states[rail.name] = _advanced(rail, states[rail.name], spec, status.stage, look)
+            elif rail.name not in gaps and (kept is not None or rail.query is not None):
+                states[rail.name] = _advanced(rail, states[rail.name], spec, status, look)
         except Refusal as refusal:
             gaps[rail.name] = str(refusal)
-    read = _read(spec, states, gaps)
+    read = _read(spec, status, states, gaps)
     return Judged(list(states.values()), read, _together(spec, read), not gaps.keys() & _deciding(spec))
 
 
@@ -61,18 +63,34 @@ def failed(spec: RolloutSpec, status: RolloutStatus, action: GuardrailAction) ->
     return said[0].message if said else ""
 
 
+def _waits_for_labels(rail: Guardrail, spec: RolloutSpec, status: RolloutStatus) -> bool:
+    """True while labels can still be of predictions from before this attempt; time is counted in looks."""
+    counted = rail.ratio or rail.mean
+    return counted is not None and status.looks * seconds(spec.analysis.interval) < seconds(counted.label_delay)
+
+
 def _advanced(
-    rail: Guardrail, stored: EngineState, spec: RolloutSpec, stage: StageStatus | None, look: LookData
+    rail: Guardrail, stored: EngineState, spec: RolloutSpec, status: RolloutStatus, look: LookData
 ) -> EngineState:
     if rail.query is not None:
         return _advanced_query(rail, stored, look, looked_at_seconds(spec, look, look.since))
     rule, state = engine.unpack(stored)
     schedule = restarts.Schedule(_planned_looks(spec), len(spec.stages))
-    begins = stage.index + 1 if stage and stage.looks == 0 else 0
+    begins = status.stage.index + 1 if status.stage and status.stage.looks == 0 else 0
+    if begins:
+        state = guardrails.begin_stage(rule, state)
     gamma_fail = schedule.gamma(state.looks + 1, begins)
     gamma_pass = schedule.gamma(state.looks_since_gate + 1, begins)
-    block = _errors(rail, look) if rail.error_rate is not None else _exceedances(rule, look)
-    return engine.pack(rail, rule, guardrails.advance(rule, state, block, gamma_fail, gamma_pass))
+    block = blocks.of(rail, rule, look, _share(status.traffic, look))
+    phi = dispersion(spec.analysis.dispersion)
+    advanced = guardrails.advance(rule, state, block, gamma_fail, gamma_pass, phi)
+    return engine.pack(rail, spec.analysis, rule, advanced)
+
+
+def _share(traffic: Traffic, look: LookData) -> float:
+    """The candidate's configured share of the block, NaN unless it was in force all through it."""
+    is_in_force = traffic.applied_at is not None and traffic.applied_at <= look.since
+    return traffic.candidate_weight / 100 if is_in_force else nan
 
 
 def _advanced_query(rail: Guardrail, stored: EngineState, look: LookData, counted_seconds: float) -> EngineState:
@@ -85,37 +103,20 @@ def _advanced_query(rail: Guardrail, stored: EngineState, look: LookData, counte
     return engine.pack_threshold(rail, thresholds.advance(rule, state, beyond, counted_seconds))
 
 
-def _errors(rail: Guardrail, look: LookData) -> Counts:
-    answers_only = rail.error_rate is not None and rail.error_rate.of is ErrorsOf.ANSWERS
-    wrong = [arm.server_errors if answers_only else arm.troubled for arm in (look.candidate, look.baseline)]
-    return counts(look.candidate.requests, wrong[0], look.baseline.requests, wrong[1])
-
-
-def _exceedances(rule: Rule, look: LookData) -> Counts:
-    slower = [_slower(arm, rule.edges_ms) for arm in (look.candidate, look.baseline)]
-    return counts([look.candidate.timed], slower[0], [look.baseline.timed], slower[1])
-
-
-def _slower(arm: ArmCounts, edges_ms: tuple[float, ...]) -> list[float]:
-    """Requests beyond each edge. An arm without requests has no buckets yet, and nothing beyond them."""
-    if arm.timed == 0:
-        return [0.0] * len(edges_ms)
-    gone = [edge for edge in edges_ms if edge not in arm.at_or_below]
-    if gone:
-        raise CountsRefused(f"bucket edge {gone[0]:g} ms is no longer exported: put it back, or start a new attempt")
-    return [max(0.0, arm.timed - arm.at_or_below[edge]) for edge in edges_ms]
-
-
 def _planned_looks(spec: RolloutSpec) -> int:
     planned = sum(seconds(stage.max_duration) for stage in spec.stages)
     return max(1, ceil(planned / seconds(spec.analysis.interval)))
 
 
-def _read(spec: RolloutSpec, states: Mapping[str, EngineState], gaps: Mapping[str, str]) -> list[GuardrailStatus]:
+def _read(
+    spec: RolloutSpec, status: RolloutStatus, states: Mapping[str, EngineState], gaps: Mapping[str, str]
+) -> list[GuardrailStatus]:
     findings = _findings(spec, states)
-    return [
-        _status(rail, states.get(rail.name), findings.get(rail.name), gaps.get(rail.name)) for rail in spec.guardrails
-    ]
+    said = []
+    for rail in spec.guardrails:
+        one = _status(rail, states.get(rail.name), findings.get(rail.name), gaps.get(rail.name))
+        said.append(wording.waiting(one, rail) if _waits_for_labels(rail, spec, status) else one)
+    return said
 
 
 def _status(
@@ -124,7 +125,8 @@ def _status(
     if rail.query is not None and stored is not None:
         said = wording.of_query(rail, rail.query, engine.threshold(rail, rail.query), engine.unpack_threshold(stored))
     elif finding is not None and stored is not None:
-        said = wording.of_counts(rail, finding, engine.unpack(stored)[0])
+        rule, state = engine.unpack(stored)
+        said = wording.of_counts(rail, finding, rule, figures.read(rule, state))
     else:
         said = GuardrailStatus(name=rail.name, limit=wording.limit(rail))
     return said if gap is None or said.verdict is Verdict.FAIL else wording.without_data(said, gap)
@@ -133,14 +135,19 @@ def _status(
 def _findings(spec: RolloutSpec, states: Mapping[str, EngineState]) -> dict[str, verdicts.Finding]:
     """Guardrails that may roll back share alpha; any other is judged by itself at the whole alpha."""
     counted = [rail for rail in spec.guardrails if rail.query is None and rail.name in states]
-    armed = [rail for rail in counted if rail.action is GuardrailAction.ROLLBACK]
-    shares = verdicts.equal_weights([rail.name for rail in armed], [rail.name for rail in armed if rail.critical])
+    shares = alpha_shares(counted)
     judged = [
         verdicts.Judged(rail.name, guardrails.read(*engine.unpack(states[rail.name])), shares.get(rail.name, 0.0))
         for rail in counted
     ]
     alpha = fraction(spec.analysis.alpha)
     return {finding.name: finding for finding in verdicts.decide(judged, alpha, alpha).findings}
+
+
+def alpha_shares(counted: Sequence[Guardrail]) -> dict[str, float]:
+    """The share of alpha of each of these guardrails that may roll back."""
+    armed = [rail for rail in counted if rail.action is GuardrailAction.ROLLBACK]
+    return verdicts.equal_weights([rail.name for rail in armed], [rail.name for rail in armed if rail.critical])
 
 
 def _together(spec: RolloutSpec, read: list[GuardrailStatus]) -> Verdict:

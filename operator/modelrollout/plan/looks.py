@@ -29,7 +29,7 @@ def count(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
         return draft
     if isinstance(look, NoData):
         return _without_data(draft, look)
-    judged = evidence.judge(spec, status, look, world.history)
+    judged = evidence.judge(spec, status, look, world.history, world.windows)
     draft = draft.change(
         engine=judged.engine,
         guardrails=judged.guardrails,

@@ -161,7 +161,7 @@ def _first_look(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
     interval = seconds(spec.analysis.interval)
     since = grid.newest_evaluation(draft.now, interval, world.uid, world.scrape_seconds)
     due = since + interval + grid.lag_seconds(world.scrape_seconds)
-    return draft.change(engine=engine.open_all(spec, world.history), last_look_at=since, look_due_at=due)
+    return draft.change(engine=engine.open_all(spec, world.history, world.windows), last_look_at=since, look_due_at=due)
 
 
 def _promote(draft: Draft, spec: RolloutSpec) -> Draft:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from judge_worlds import BOUND, LOOK_SECONDS, steady, wilson_lower
-from modelrollout.judge import edges, evidence, guardrails, merging, restarts, rules
+from modelrollout.judge import edges, evidence, figures, guardrails, merging, restarts, rules
 from modelrollout.judge.arrays import Floats
 from modelrollout.judge.histograms import Histogram
 from modelrollout.judge.refusals import CountsRefused, HistoryTooShort, NoUsableEdge, RuleRefused
@@ -232,7 +232,7 @@ def test_people_are_shown_the_edge_at_which_the_arms_differ() -> None:
     events = [30.0 if edge == min(rule.edges_ms) else 0.0 for edge in rule.edges_ms]
     block = evidence.counts([31.0] * rule.columns, events, [480.0] * rule.columns, [0.0] * rule.columns)
 
-    reading = guardrails.read(rule, guardrails.advance(rule, state, block, 0.5, 0.5))
+    seen = figures.read(rule, guardrails.advance(rule, state, block, 0.5, 0.5))
 
-    assert rule.edges_ms[reading.column[0]] == min(rule.edges_ms)
-    assert reading.candidate_rate[0] == 30 / 31
+    assert rule.edges_ms[seen.column] == min(rule.edges_ms)
+    assert seen.candidate_rate == 30 / 31

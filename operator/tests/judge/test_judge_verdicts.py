@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from modelrollout.judge import codec, evidence, guardrails, rules, thresholds, verdicts
+from modelrollout.judge import codec, evidence, figures, guardrails, rules, thresholds, verdicts
 from modelrollout.judge.guardrails import Reading
 from modelrollout.judge.refusals import CountsRefused, RuleRefused
 from modelrollout.judge.thresholds import Threshold, ThresholdState
@@ -23,17 +23,7 @@ def reading(
         log_e_pass=np.array([passed]),
         fail_max=np.array([max(fail, 0.0) if fail_max is None else fail_max]),
         pass_max=np.array([max(passed, 0.0) if pass_max is None else pass_max]),
-        ratio=np.array([1.07]),
-        difference=np.array([0.0002]),
-        low=np.array([0.62]),
-        high=np.array([np.nan]),
-        candidate_rate=np.array([0.0031]),
-        baseline_rate=np.array([np.nan]),
-        candidate_total=np.array([4210.0]),
-        baseline_total=np.array([0.0]),
-        column=np.array([0]),
         held=np.array([False]),
-        dispersion=np.array([1.3]),
     )
 
 
@@ -101,12 +91,10 @@ def test_evidence_is_the_part_of_the_way_to_the_nearer_bound() -> None:
     assert [one.toward for one in (halfway, behind, nowhere)] == [PASS, FAIL, OPEN]
 
 
-def test_a_finding_says_what_was_seen_and_none_for_what_was_not() -> None:
+def test_a_finding_bounds_the_chance_of_looking_this_bad() -> None:
     (finding,) = verdicts.decide([Judged("a", reading(1.0, fail_max=2.0), 1)]).findings
 
     assert finding.always_valid_p_value == pytest.approx(np.exp(-2))
-    assert (finding.ratio, finding.candidate_rate, finding.baseline_rate) == (1.07, 0.0031, None)
-    assert (finding.candidate_samples, finding.baseline_samples) == (4210, 0)
 
 
 @given(values=st.lists(st.tuples(st.floats(-700, 340), st.floats(-700, 340)), min_size=1, max_size=6))
@@ -148,7 +136,7 @@ def test_a_gate_renews_the_pass_and_keeps_the_fail() -> None:
 
     after = guardrails.read(rule, state)
     assert before.log_e_pass.item() > 1
-    assert (after.log_e_pass.item(), after.pass_max.item(), after.candidate_total.item()) == (0, 0, 0)
+    assert (after.log_e_pass.item(), after.pass_max.item(), figures.read(rule, state).candidate_samples) == (0, 0, 0)
     assert (after.log_e_fail, after.fail_max) == (before.log_e_fail, before.fail_max)
     assert (state.looks, state.looks_since_gate) == (1, 0)
 
@@ -181,10 +169,11 @@ def test_the_estimate_compares_within_looks_so_a_change_of_weight_does_not_move_
     for block in (evidence.counts(50, 1, 950, 19), evidence.counts(5000, 400, 5000, 400)):
         state = guardrails.advance(rule, state, block, 0, 0)
 
-    seen = guardrails.read(rule, state)
+    seen = figures.read(rule, state)
 
-    assert seen.ratio.item() == pytest.approx(1)
-    assert seen.candidate_rate.item() / seen.baseline_rate.item() == pytest.approx(401 / 5050 / (419 / 5950))
+    assert seen.ratio == pytest.approx(1)
+    assert seen.candidate_rate == pytest.approx(401 / 5050)
+    assert seen.baseline_rate == pytest.approx(419 / 5950)
 
 
 QUEUE = Threshold("queue", limit=50, for_seconds=60)
