@@ -97,8 +97,35 @@ class Cluster:
         ]
 
 
-def past(clusters: Iterable[tuple[float, Cluster]]) -> list[Series]:
-    """The series of clusters as they stood at each time."""
+@dataclass
+class Labelled:
+    """What became of a model's predictions, as an exporter of the user's own counts it."""
+
+    namespace: str
+    model: str
+    total: float = 0
+    good: float | None = 0
+    """None: no such series yet."""
+    profit: float = 0
+    squares: float = 0
+    more: str = 'instance="a"'
+
+    def values(self) -> list[tuple[str, str, float]]:
+        labels = f'namespace="{self.namespace}",model="{self.model}",{self.more}'
+        good = [] if self.good is None else [("good_total", labels, self.good)]
+        return [
+            *good,
+            ("profit_sum", labels, self.profit),
+            ("profit_squares", labels, self.squares),
+            ("labelled_total", labels, self.total),
+        ]
+
+
+Exported = Cluster | Labelled
+
+
+def past(clusters: Iterable[tuple[float, Exported]]) -> list[Series]:
+    """The series of what was exported as they stood at each time."""
     samples: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for at, cluster in clusters:
         for name, labels, value in cluster.values():
@@ -110,7 +137,7 @@ def past(clusters: Iterable[tuple[float, Cluster]]) -> list[Series]:
 class Exporter:
     """A little Envoy on its own port, whose truth is what a test wrote into it."""
 
-    clusters: list[Cluster]
+    clusters: list[Exported]
     is_failing: bool = False
     scrapes: int = 0
     failures: int = 0

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from modelrollout import errors
 from modelrollout.observe import failures, prometheus
-from modelrollout.observe.prometheus import Connection, PrometheusClient, Sample
+from modelrollout.observe.prometheus import Connection, Grid, PrometheusClient, Row, Sample
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 ONE = {"status": "success", "data": {"resultType": "vector", "result": [{"metric": {"a": "b"}, "value": [1, "2.5"]}]}}
@@ -284,6 +284,27 @@ async def test_a_body_without_end_is_given_up(executor: ThreadPoolExecutor, monk
 
     assert type(error) is errors.MetricsMalformed
     assert str(error) == f"Prometheus at {address} began an answer that does not end or cannot be read."
+
+
+ROW = {"metric": {"a": "b"}, "values": [[100, "1"], [130, "2.5"]]}
+RANGES: dict[str, tuple[object, type[errors.MetricsError] | None]] = {
+    "a row": (ROW, None),
+    "an instant": (ONE["data"]["result"][0], errors.MetricsMalformed),  # type: ignore[index]
+    "a time that was not asked for": (ROW | {"values": [[115.5, "1"], [200, "1"]]}, errors.MetricsMalformed),
+    "text": (ROW | {"values": [[100, "many"]]}, errors.QueryRefused),
+}
+
+
+@pytest.mark.parametrize("case", RANGES)
+async def test_a_range_is_rows_or_an_error_of_ours(case: str, executor: ThreadPoolExecutor) -> None:
+    row, kind = RANGES[case]
+
+    with serving(as_json({"status": "success", "data": {"resultType": "matrix", "result": [row]}})) as address:
+        client = PrometheusClient(Connection(address), executor)
+        (got,) = await asyncio.gather(client.query_range("up", Grid(100.0, 160.0, 30.0)), return_exceptions=True)
+        client.close()
+
+    assert got == [Row({"a": "b"}, {0: 1.0, 1: 2.5})] if kind is None else type(got) is kind
 
 
 # --- who we are -------------------------------------------------------------------------------------------------------

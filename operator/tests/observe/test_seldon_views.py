@@ -199,6 +199,35 @@ def test_errors_are_read_when_a_guardrail_counts_them() -> None:
     assert (ask.errors, ask.edges_ms, ask.queries) == (True, (), {})
 
 
+COUNTED = [
+    {"name": "accuracy", "ratio": {"good": "right_total", "total": "all_total"}},
+    {"name": "fraud", "ratio": {"bad": 'missed{kind="a"}', "total": "all_total", "label": "arm"}},
+    {"name": "profit", "mean": {"count": "n", "sum": "s", "sumOfSquares": "q"}},
+]
+
+
+def test_counters_of_the_users_own_are_asked_for_by_guardrail() -> None:
+    ask = views.ask(spec(guardrails=COUNTED), [], PROMETHEUS, "models", (60.0, 90.0), 15.0)
+
+    assert ask.counters == {
+        "accuracy": evidence.RatioAsk("all_total", "right_total", part_is_good=True, label="model"),
+        "fraud": evidence.RatioAsk("all_total", 'missed{kind="a"}', part_is_good=False, label="arm"),
+        "profit": evidence.MeanAsk("n", "s", "q", label="model"),
+    }
+
+
+def test_a_guardrail_without_its_counters_is_a_gap_and_no_more() -> None:
+    sums = world.ArmSums(5.0, 1.0, 1.0), world.ArmSums(4.0, 2.0, 2.0)
+    gap = evidence.NoData(evidence.Reason.RE_ANCHORED, "counting starts here")
+    counted = {"accuracy": evidence.CountedArms(*sums), "profit": gap}
+    data = evidence.LookData(60.0, 90.0, evidence.Arms(ARM, ARM), {}, counted)
+
+    look = views.look(data)
+
+    assert isinstance(look, world.LookData)
+    assert (look.counted, look.gaps) == ({"accuracy": sums}, {"profit": "counting starts here"})
+
+
 def test_counts_of_both_arms_come_in_the_plans_words() -> None:
     silent = evidence.NoData(evidence.Reason.NO_SERIES, "gives no series")
     data = evidence.LookData(60.0, 90.0, evidence.Arms(ARM, ARM), {"queue": silent, "depth": 4.0})
