@@ -1,0 +1,179 @@
+"""Results as pictures (PNG), readable at 800 pixels: our rule in a strong colour, the others quiet and labelled.
+
+matplotlib is imported late: the operator's image does not have it.
+"""
+
+from collections.abc import Callable, Sequence
+from math import inf
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from modelrollout.judge.arrays import Floats, floats
+from modelrollout.simulate import paths, scenarios, summary
+from modelrollout.simulate.inks import BLUE, GREEN, GREY, ORANGE, PURPLE, RED
+from modelrollout.simulate.jobs import Results
+from modelrollout.simulate.scenarios import ERRORS, KINDS, TRAFFIC
+
+OURS = "ModelRollout"
+FILES = {
+    "false_rollback": "false-rollback.png",
+    "rollback_times": "time-to-rollback.png",
+    "pass_times": "time-to-pass.png",
+    "paths": "evidence.png",
+}
+INK = {
+    OURS: BLUE,
+    "Argo-style": ORANGE,
+    "Flagger-style": RED,
+    "Kayenta /min": GREEN,
+    "Mann-Whitney /min": PURPLE,
+    "z per look": GREY,
+}
+STYLE: dict[Any, Any] = {
+    "font.size": 11,
+    "axes.titlesize": 12.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 12,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#E6E6E6",
+    "axes.axisbelow": True,
+}
+TIME_TICKS = {1: "1 min", 10: "10 min", 60: "1 h", 360: "6 h", 1440: "24 h"}
+FINE_TIME_TICKS = {0.5: "30 s", 2: "2 min", 10: "10 min", 60: "1 h", 360: "6 h", 1440: "24 h"}
+
+
+def draw_all(results: Results, folder: Path) -> list[Path]:
+    """Every picture of the page, written into the folder."""
+    drawings: dict[str, Callable[[Any], None]] = {
+        "false_rollback": lambda axes: false_rollback(axes, results, scenarios.cell(ERRORS, 10.0, False).name),
+        "rollback_times": lambda axes: rollback_times(axes, results),
+        "pass_times": lambda axes: pass_times(axes, results),
+        "paths": paths.draw,
+    }
+    return [_drawn(draw, folder / FILES[name]) for name, draw in drawings.items()]
+
+
+def _drawn(draw: Callable[[Any], None], path: Path) -> Path:
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot
+
+    with mpl.rc_context(STYLE):
+        figure, axes = pyplot.subplots(figsize=(8, 4.6), layout="constrained")
+        draw(axes)
+        figure.savefig(path, dpi=200, metadata={"Software": None})
+        pyplot.close(figure)
+    return path
+
+
+def false_rollback(axes: Any, results: Results, world: str) -> None:
+    """How many identical candidates each rule has rolled back by then."""
+    ends = []
+    for name, colour in INK.items():
+        if (world, name) not in results:
+            continue
+        times, share = rising(results[world, name].failed)
+        own = name == OURS
+        axes.step(times, 100 * share, where="post", color=colour, linewidth=3.2 if own else 1.8, zorder=5 if own else 3)
+        ends.append((100 * float(share[-1]), name, colour))
+    axes.axhline(5, color="black", linewidth=1, linestyle=(0, (4, 3)))
+    axes.text(0.55, 6.5, "promised: at most 5 %", fontsize=10)
+    _time_axis(axes, TIME_TICKS, 0.5, 1440)
+    _end_labels(axes, ends, 1440)
+    axes.set(ylim=(0, 103), ylabel="identical candidates rolled back, %", xlabel="time since the rollout began")
+    axes.set_title(f"False rollbacks pile up with every look ({world.removesuffix(', equal')})")
+
+
+def rising(times: Floats) -> tuple[Floats, Floats]:
+    """Points of the share of runs that had got there, over a day."""
+    reached = np.sort(times[np.isfinite(times)])
+    share = np.arange(1, len(reached) + 1) / len(times)
+    last = share[-1] if len(share) else 0.0
+    return floats([0.5, *reached, 1440.0]), floats([0.0, *share, last])
+
+
+def rollback_times(axes: Any, results: Results) -> None:
+    """Median and 90 % point of our rollback of a harmful candidate, beside the oracle and Kayenta's judge."""
+    rows = [(kind, traffic) for kind in KINDS for traffic in TRAFFIC]
+    for at, (kind, traffic) in enumerate(rows):
+        world = scenarios.cell(kind, traffic, harmful=True).name
+        delay = summary.delay(results[world, OURS].failed)
+        _span(axes, at, delay)
+        axes.plot(kind.t80(traffic), at, marker="|", markersize=17, markeredgewidth=2.4, color="black", zorder=6)
+        peer = (
+            summary.delay(results[world, "Kayenta /min"].failed).median if (world, "Kayenta /min") in results else inf
+        )
+        if np.isfinite(peer):
+            axes.plot(peer, at, marker="D", markersize=7, color=GREEN, zorder=4)
+        else:
+            axes.text(1500, at, "Kayenta: never", color=GREEN, fontsize=9.5, va="center", ha="left")
+    axes.set_yticks(range(len(rows)), [f"{kind.title}, {traffic:g} req/s" for kind, traffic in rows])
+    axes.invert_yaxis()
+    _time_axis(axes, FINE_TIME_TICKS, 0.4, 1440)
+    _key(
+        axes,
+        ("o", "ModelRollout, median, and to 90 %", BLUE),
+        ("|", "planned single look (T80)", "black"),
+        ("D", "Kayenta every minute, median", GREEN),
+    )
+    axes.set_xlabel("time from the first look to the rollback of a harmful candidate")
+    axes.set_title("Caught about as fast as a test that may look only once")
+
+
+def pass_times(axes: Any, results: Results) -> None:
+    """Median and 90 % point of the time until an equal candidate passes."""
+    rows = [(name, at) for name in scenarios.PASSES for at in scenarios.PASS_CELLS]
+    for place, (name, (traffic, share)) in enumerate(rows):
+        _span(axes, place, summary.delay(results[scenarios.passing(name, traffic, share, False).name, OURS].passed))
+    labels = [f"{name}   {traffic:g} req/s at {100 * share:g} %" for name, (traffic, share) in rows]
+    axes.set_yticks(range(len(rows)), labels, fontsize=9.5)
+    axes.invert_yaxis()
+    _time_axis(axes, FINE_TIME_TICKS, 0.4, 1440)
+    _key(axes, ("o", "median, and to 90 %", BLUE))
+    axes.set_xlabel("time until an equal candidate passes")
+    axes.set_title("A healthy candidate passes, the faster the more traffic it gets")
+
+
+def _span(axes: Any, at: int, delay: summary.Delay) -> None:
+    """A dot at the median, and a line to the 90 % point; to the edge when there is none."""
+    if not np.isfinite(delay.median):
+        axes.text(1500, at, "beyond 24 h", color=BLUE, fontsize=9.5, va="center")
+        return
+    line = {"color": BLUE, "linewidth": 5, "alpha": 0.45, "solid_capstyle": "round"}
+    axes.plot([delay.median, min(delay.ninety, 1440)], [at, at], **line)
+    axes.plot(delay.median, at, marker="o", markersize=10, color=BLUE, zorder=5)
+
+
+def _time_axis(axes: Any, ticks: dict[float, str] | dict[int, str], low: float, high: float) -> None:
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    axes.set_xticks(list(ticks), list(ticks.values()))
+    axes.minorticks_off()
+
+
+def _end_labels(axes: Any, ends: Sequence[tuple[float, str, str]], x: float) -> None:
+    """Names beside the ends of lines, moved apart until they can be read."""
+    height = -inf
+    for value, name, colour in sorted(ends):
+        height = max(value, height + 6.5)
+        weight = "bold" if name == OURS else "normal"
+        axes.annotate(
+            f"{name} {value:.0f} %", (x, min(height, 112)), xytext=(6, 0), textcoords="offset points",
+            color=colour, va="center", weight=weight, annotation_clip=False, fontsize=10.5,
+        )  # fmt: skip
+
+
+def _key(axes: Any, *entries: tuple[str, str, str]) -> None:
+    """A line of markers with their meaning, below the axes."""
+    from matplotlib.lines import Line2D
+
+    style: dict[str, Any] = {"linestyle": "none", "markersize": 9, "markeredgewidth": 2}
+    handles = [Line2D([], [], marker=sign, color=colour, label=text, **style) for sign, text, colour in entries]
+    below: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.35, -0.16), "ncols": len(handles)}
+    axes.legend(handles=handles, frameon=False, fontsize=9.5, **below)
