@@ -14,6 +14,7 @@ from modelrollout.judge.arrays import Floats, floats
 from modelrollout.judge.eprocess import EProcess
 from modelrollout.judge.estimates import Sums
 from modelrollout.judge.evidence import Counts
+from modelrollout.judge.means import Moments
 from modelrollout.judge.merging import Likelihood, Test, Tree, Unit
 from modelrollout.judge.priors import WEIGHTS, prior_grid
 
@@ -31,88 +32,94 @@ class Group:
     grid: Floats
     units: list[Unit]
 
+    def of(self, values: Floats) -> Floats:
+        """The tests' columns of [runs, columns], as [runs, tests, 1]."""
+        return values[:, self.columns, None]
+
 
 Increments = Callable[[Group, Counts, Sums], Floats]
 
 
 def _proportion(group: Group, block: Counts, _: Sums) -> Floats:
-    events, total = block.candidate_events[..., None], block.candidate_total[..., None]
+    events, total = group.of(block.candidate_events), group.of(block.candidate_total)
     return proportions.log_increments(events, total, group.null, group.grid)
 
 
 def _ratio(group: Group, block: Counts, _: Sums) -> Floats:
-    return ratios.log_increments(*_counted(block), group.null, group.grid)
+    return ratios.log_increments(*_counted(group, block), group.null, group.grid)
 
 
 def _difference(group: Group, block: Counts, past: Sums) -> Floats:
-    rate = _share(past.baseline_events, past.baseline_total, BURN_IN)
-    return differences.log_increments(*_counted(block), rate[..., None], group.null, group.grid)
+    rate = _share(group.of(past.baseline_events), group.of(past.baseline_total), BURN_IN)
+    return differences.log_increments(*_counted(group, block), rate, group.null, group.grid)
 
 
 def _share_betting(group: Group, block: Counts, _: Sums) -> Floats:
-    share = block.candidate_share[:, None, None]
-    return betting.share_increments(
-        block.candidate_events[..., None], block.baseline_events[..., None], share, group.grid
-    )
+    events, others = group.of(block.candidate_events), group.of(block.baseline_events)
+    return betting.share_increments(events, others, block.candidate_share[:, None, None], group.grid)
 
 
 def _rate_betting(group: Group, block: Counts, _: Sums) -> Floats:
-    events, total = block.candidate_events[..., None], block.candidate_total[..., None]
+    events, total = group.of(block.candidate_events), group.of(block.candidate_total)
     return betting.rate_increments(events, total, group.null, group.grid)
 
 
 def _mean_difference(group: Group, block: Counts, past: Sums) -> Floats:
     """How far the candidate's mean lies below the baseline's."""
-    candidate_variance, baseline_variance = means.variances(*estimates.moments(past))
-    unit = _units(group, past, baseline_variance)
-    arms = (
-        (block.candidate_total[..., None], block.candidate_events[..., None]),
-        (block.baseline_total[..., None], block.baseline_events[..., None]),
-    )
-    variances = candidate_variance[..., None], baseline_variance[..., None]
-    return means.difference_increments(*arms, *variances, group.null * unit, group.grid * unit)
+    variances = means.variances(*_moments(group, past))
+    unit = _units(group, past, variances[1])
+    s_c, n_c, s_b, n_b = _counted(group, block)
+    bets = group.null * unit, group.grid * unit
+    return _or_nothing(means.difference_increments((n_c, s_c), (n_b, s_b), *variances, *bets))
 
 
 def _mean_limit(group: Group, block: Counts, past: Sums) -> Floats:
     """How far the candidate's mean lies below the null; bets are in its own standard deviations."""
-    variance = means.variance(estimates.moments(past)[0])[..., None]
+    variance = means.variance(_moments(group, past)[0])
     bets = group.null - group.grid * np.sqrt(variance)
-    return means.limit_increments(
-        block.candidate_total[..., None], block.candidate_events[..., None], variance, group.null, bets
-    )
+    total, values = group.of(block.candidate_total), group.of(block.candidate_events)
+    return _or_nothing(means.limit_increments(total, values, variance, group.null, bets))
 
 
 def _bernstein(group: Group, block: Counts, past: Sums) -> Floats:
-    running = _share(past.candidate_events, past.candidate_total, 0.0)
-    total, events, squares = block.candidate_total, block.candidate_events, block.candidate_squares
-    return means.bernstein_increments(
-        total[..., None], events[..., None], squares[..., None], running[..., None], group.null, group.grid
-    )
+    running = _share(group.of(past.candidate_events), group.of(past.candidate_total), 0.0)
+    moments = (block.candidate_total, block.candidate_events, block.candidate_squares)
+    return means.bernstein_increments(*map(group.of, moments), running, group.null, group.grid)
 
 
-def _counted(block: Counts) -> tuple[Floats, Floats, Floats, Floats]:
+def _counted(group: Group, block: Counts) -> tuple[Floats, Floats, Floats, Floats]:
     return (
-        block.candidate_events[..., None],
-        block.candidate_total[..., None],
-        block.baseline_events[..., None],
-        block.baseline_total[..., None],
+        group.of(block.candidate_events),
+        group.of(block.candidate_total),
+        group.of(block.baseline_events),
+        group.of(block.baseline_total),
     )
+
+
+def _moments(group: Group, past: Sums) -> tuple[Moments, Moments]:
+    (n_c, s_c, q_c), (n_b, s_b, q_b) = estimates.moments(past)
+    return (group.of(n_c), group.of(s_c), group.of(q_c)), (group.of(n_b), group.of(s_b), group.of(q_b))
 
 
 def _units(group: Group, past: Sums, baseline_variance: Floats) -> Floats:
     """What one unit of each test is worth, [runs, tests, 1]; NaN where the past does not say yet."""
+    mean = _share(group.of(past.baseline_events), group.of(past.baseline_total), BURN_IN)
     worth = {
         Unit.PLAIN: np.ones_like(baseline_variance),
         Unit.DEVIATIONS: np.sqrt(baseline_variance),
-        Unit.BASELINE_MEAN: np.abs(_share(past.baseline_events, past.baseline_total, BURN_IN)),
+        Unit.BASELINE_MEAN: np.abs(mean),
     }
-    columns = [worth[unit][:, place] for place, unit in enumerate(group.units)]
-    return np.stack(columns, axis=1)[..., None]
+    return np.concatenate([worth[unit][:, place : place + 1] for place, unit in enumerate(group.units)], axis=1)
 
 
 def _share(part: Floats, whole: Floats, least: float) -> Floats:
     """part/whole, NaN where the whole is not yet above `least`."""
     return floats(np.divide(part, whole, out=np.full_like(whole, np.nan), where=whole > least))
+
+
+def _or_nothing(increments: Floats) -> Floats:
+    """What is not known yet is no evidence."""
+    return floats(np.where(np.isnan(increments), 0.0, increments))
 
 
 def _grid(test: Test) -> Floats:
@@ -154,9 +161,8 @@ class Bank:
         """dL of every test and alternative for one block, [runs, tests, alternatives]; past: the looks before it."""
         result = np.empty((len(block.candidate_total), self.size, len(WEIGHTS)))
         for group in self.groups:
-            chosen = block.columns(group.columns), past.columns(group.columns)
-            result[:, group.places] = INCREMENTS[group.likelihood](group, *chosen)
-        return np.nan_to_num(result, nan=0.0)  # what is not known yet is no evidence
+            result[:, group.places] = INCREMENTS[group.likelihood](group, block, past)
+        return result
 
     def advance(self, process: EProcess, block: Counts, past: Sums, gamma: ArrayLike, phi: Floats) -> EProcess:
         """The process after one look; phi: dispersion, a number or [runs]."""

@@ -183,8 +183,8 @@ def _unit_variance(scatter: Scatter, kind: Kind, f: Floats) -> Floats:
 def _translated(prior: Prior, kind: Kind, share: Floats | float) -> Floats:
     """The history's ratios at another share, [runs, scales]."""
     ratios = np.array(prior.ratios)[None, :]
-    if kind is not Kind.ARMS:
+    if kind is not Kind.ARMS or prior is NO_HISTORY:
         return floats(ratios)
     w = np.atleast_1d(floats(share))[:, None]
     scale = w * (1 - w) / max(prior.share * (1 - prior.share), 1e-9)
-    return floats(ratios[:, :1] + (ratios - ratios[:, :1]) * np.nan_to_num(scale, nan=1.0))
+    return floats(ratios[:, :1] + (ratios - ratios[:, :1]) * np.where(np.isnan(scale), 1.0, scale))

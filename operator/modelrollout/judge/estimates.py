@@ -32,10 +32,6 @@ class Sums:
     candidate_squares: Floats
     baseline_squares: Floats
 
-    def columns(self, chosen: list[int]) -> "Sums":
-        """The same sums of only the chosen columns, in that order."""
-        return Sums(*(getattr(self, field.name)[:, chosen] for field in FIELDS))
-
 
 FIELDS = fields(Sums)
 

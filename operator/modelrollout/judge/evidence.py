@@ -33,18 +33,6 @@ class Counts:
     baseline_squares: Floats
     candidate_share: Floats
 
-    def columns(self, chosen: list[int]) -> "Counts":
-        """The same block with only the chosen columns, in that order."""
-        return Counts(
-            self.candidate_total[:, chosen],
-            self.candidate_events[:, chosen],
-            self.baseline_total[:, chosen],
-            self.baseline_events[:, chosen],
-            self.candidate_squares[:, chosen],
-            self.baseline_squares[:, chosen],
-            self.candidate_share,
-        )
-
     def swapped(self) -> "Counts":
         """The same block with the baseline in the candidate's place."""
         return Counts(
