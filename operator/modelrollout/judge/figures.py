@@ -40,10 +40,11 @@ class Figures:
     dispersion: float
 
 
-def read(rule: Rule, state: State, run: int = 0) -> Figures:
-    """The figures of one run."""
+def read(rule: Rule, state: State, fixed_dispersion: float | None = None, run: int = 0) -> Figures:
+    """The figures of one run. fixed_dispersion: as in `guardrails.advance`."""
     seen, column = state.seen, estimates.telling(state.seen, rule.headline, rule.compared)
-    phi = dispersion.factor(state.scatter, rule.scatter_kind, rule.prior)
+    measured = dispersion.factor(state.scatter, rule.scatter_kind, rule.prior)
+    phi = measured if fixed_dispersion is None else np.full_like(measured, fixed_dispersion)
     found = _interval(rule, seen, column, phi)
     return Figures(
         column=int(column[run]),

@@ -114,19 +114,19 @@ def _read(
     findings = _findings(spec, states)
     said = []
     for rail in spec.guardrails:
-        one = _status(rail, states.get(rail.name), findings.get(rail.name), gaps.get(rail.name))
+        one = _status(rail, spec, states.get(rail.name), findings.get(rail.name), gaps.get(rail.name))
         said.append(wording.waiting(one, rail) if _waits_for_labels(rail, spec, status) else one)
     return said
 
 
 def _status(
-    rail: Guardrail, stored: EngineState | None, finding: verdicts.Finding | None, gap: str | None
+    rail: Guardrail, spec: RolloutSpec, stored: EngineState | None, finding: verdicts.Finding | None, gap: str | None
 ) -> GuardrailStatus:
     if rail.query is not None and stored is not None:
         said = wording.of_query(rail, rail.query, engine.threshold(rail, rail.query), engine.unpack_threshold(stored))
     elif finding is not None and stored is not None:
         rule, state = engine.unpack(stored)
-        said = wording.of_counts(rail, finding, rule, figures.read(rule, state))
+        said = wording.of_counts(rail, finding, rule, figures.read(rule, state, dispersion(spec.analysis.dispersion)))
     else:
         said = GuardrailStatus(name=rail.name, limit=wording.limit(rail))
     return said if gap is None or said.verdict is Verdict.FAIL else wording.without_data(said, gap)
