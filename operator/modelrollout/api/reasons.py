@@ -50,6 +50,7 @@ class Reason(StrEnum):
     WEIGHTS_CHANGED = "WeightsChanged"
     NOT_APPLIED = "NotApplied"
     SPLIT_NOT_AS_WRITTEN = "SplitNotAsWritten"
+    NOT_CONFIRMED = "NotConfirmed"
     # What is well
     VALID = "Valid"
     ALL_READY = "AllReady"
@@ -90,6 +91,7 @@ MEANING: dict[Reason, str] = {
     Reason.WEIGHTS_CHANGED: "Somebody else changed the Experiment; it was put right.",
     Reason.NOT_APPLIED: "The weights are written and Seldon has not taken them up yet.",
     Reason.SPLIT_NOT_AS_WRITTEN: "Clients' traffic contradicts the written weights.",
+    Reason.NOT_CONFIRMED: "Seldon says that it took the weights; clients' requests have yet to confirm it.",
     Reason.VALID: "The spec can be followed.",
     Reason.ALL_READY: "All models are ready.",
     Reason.AS_WRITTEN: "The written weights are in force.",

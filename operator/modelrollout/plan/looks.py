@@ -1,27 +1,23 @@
 """Count a look: its evidence, its time, and what it showed of the split."""
 
-from math import log
-
 from modelrollout.api.contract import seconds
-from modelrollout.api.reasons import Reason
 from modelrollout.api.spec import RolloutSpec
-from modelrollout.api.status import ObservedShare, RolloutStatus, StageStatus, Traffic
-from modelrollout.judge import split
-from modelrollout.plan import evidence, grid
-from modelrollout.plan.actions import Level
+from modelrollout.api.status import RolloutStatus, StageStatus
+from modelrollout.plan import evidence, grid, shares
 from modelrollout.plan.draft import Draft
-from modelrollout.plan.steering import NUDGED_SCALE
 from modelrollout.plan.world import LookData, NoData, World
-
-SPLIT_ALARM = log(1000)  # alpha 0.1 %: an alarm about the split says nothing of the candidate
-LEAST_TO_CLEAR = 50  # requests in a look that agree with the written split end the alarm
 
 
 def count(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
-    """The draft after this look; unchanged when none was due."""
+    """The draft after this look; unchanged when none was due.
+
+    After an outcome nothing is judged any more: looks only ask where clients' requests go, until that is as written.
+    """
     status, look = draft.status, world.look
-    if status.stage is None or status.outcome is not None:
+    if status.stage is None or (status.outcome is not None and not shares.is_awaited(status)):
         return draft
+    if status.outcome is not None and _nothing_can_arrive(status, world):
+        return shares.settled(draft)
     if look is None and not _has_nothing_new(status, spec, world, draft.now):
         return draft
     draft = draft.change(look_due_at=grid.next_tick(draft.now, seconds(spec.analysis.interval), world.uid))
@@ -29,17 +25,27 @@ def count(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
         return draft
     if isinstance(look, NoData):
         return _without_data(draft, look)
+    draft = _judged(draft, spec, world, look) if status.outcome is None else draft.change(no_data_since=None)
+    return shares.compare(draft.change(last_look_at=look.until), spec, world, look)
+
+
+def _judged(draft: Draft, spec: RolloutSpec, world: World, look: LookData) -> Draft:
+    status = draft.status
     judged = evidence.judge(spec, status, look, world.history, world.windows)
-    draft = draft.change(
+    return draft.change(
         engine=judged.engine,
         guardrails=judged.guardrails,
         verdict=judged.verdict,
-        last_look_at=look.until,
         looks=status.looks + 1,
         stage=_stage_after(status, spec, world, look, judged.is_complete),
         no_data_since=_no_data_since(draft, not judged.is_complete),
     )
-    return _compare_split(draft, spec, look)
+
+
+def _nothing_can_arrive(status: RolloutStatus, world: World) -> bool:
+    """True when the arm that should get nothing does not even exist any more."""
+    idle = shares.idle(status.traffic)
+    return idle is not None and idle.name not in world.models
 
 
 def _has_nothing_new(status: RolloutStatus, spec: RolloutSpec, world: World, now: float) -> bool:
@@ -86,44 +92,3 @@ def _stage_after(status: RolloutStatus, spec: RolloutSpec, world: World, look: L
             "arm_requests": [before + new for before, new in zip(seen, requests, strict=True)],
         }
     )
-
-
-def _compare_split(draft: Draft, spec: RolloutSpec, look: LookData) -> Draft:
-    """Clients' traffic against the written weights: first a nudge, then an alarm. Never a verdict on the candidate."""
-    requests = [look.baseline.requests, look.candidate.requests]
-    total = sum(requests)
-    names = [spec.baseline.name, spec.candidate.name]
-    observed = [
-        ObservedShare(name=name, percent=round(100 * count / total, 1) if total else 0.0, requests=round(count))
-        for name, count in zip(names, requests, strict=True)
-    ]
-    traffic = draft.status.traffic.model_copy(update={"observed": observed})
-    if traffic.applied_at is None or look.since < traffic.applied_at:
-        return draft.change(traffic=traffic)
-    new = [round(count) for count in requests]
-    if traffic.mismatch and total >= LEAST_TO_CLEAR and _log_e(traffic, new) < 0:
-        return draft.change(traffic=traffic.model_copy(update={"mismatch": False, "seen": new}))
-    seen = [before + count for before, count in zip(traffic.seen or [0, 0], new, strict=True)]
-    return _alarmed(draft, traffic.model_copy(update={"seen": seen}))
-
-
-def _alarmed(draft: Draft, traffic: Traffic) -> Draft:
-    if traffic.mismatch or _log_e(traffic, traffic.seen) < SPLIT_ALARM:
-        return draft.change(traffic=traffic)
-    if traffic.scale == 1:
-        message = "Clients' traffic contradicts the written weights: the same split is written again in other numbers"
-        nudged = traffic.model_copy(update={"scale": NUDGED_SCALE, "applied_at": None, "seen": []})
-        # The weights of this stage were not in force when its soak was counted: it begins anew.
-        assert draft.status.stage is not None
-        stage = draft.status.stage.model_copy(update={"soaked_seconds": 0.0})
-        draft = draft.change(traffic=nudged, stage=stage)
-        return draft.noticing(Reason.SPLIT_NOT_AS_WRITTEN, message, Level.WARNING)
-    message = "Clients' traffic still contradicts the written weights: check that Seldon's scheduler reaches Envoy"
-    alarmed = traffic.model_copy(update={"mismatch": True})
-    return draft.change(traffic=alarmed).noticing(Reason.SPLIT_NOT_AS_WRITTEN, message, Level.WARNING)
-
-
-def _log_e(traffic: Traffic, requests: list[int]) -> float:
-    """Evidence that the requests were not split as wanted; none when an arm has no weight to compare with."""
-    shares = [share.weight / 100 for share in traffic.wanted]
-    return float(split.log_e([requests], [shares])[0]) if min(shares) > 0 else 0.0

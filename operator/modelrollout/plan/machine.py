@@ -23,9 +23,12 @@ def next_step(spec: RolloutSpec, status: RolloutStatus, world: World, now: float
 
 
 def look_is_due(status: RolloutStatus, now: float) -> bool:
-    """True when there is a stage to judge and its next look has come."""
-    running = status.stage is not None and status.outcome is None
-    return running and (status.look_due_at is None or now >= status.look_due_at)
+    """True when there is a stage to judge, or an outcome to see confirmed, and its next look has come."""
+    if status.stage is None:
+        return False
+    if status.look_due_at is None:
+        return status.outcome is None
+    return now >= status.look_due_at
 
 
 def is_before_the_first_stage(status: RolloutStatus) -> bool:

@@ -7,7 +7,7 @@ from modelrollout.api.reasons import Reason
 from modelrollout.api.spec import Advance, GuardrailAction, OnInconclusive, OnNoData, RolloutSpec, Stage
 from modelrollout.api.status import ArmShare, Outcome, RolloutStatus, StageStatus, Traffic, Verdict
 from modelrollout.judge.refusals import Refusal
-from modelrollout.plan import engine, evidence, grid
+from modelrollout.plan import engine, evidence, grid, shares
 from modelrollout.plan.actions import Level
 from modelrollout.plan.attempts import weights_for
 from modelrollout.plan.draft import Draft, Hold, timestamp
@@ -31,7 +31,7 @@ def move(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
 
 
 def roll_back(draft: Draft, spec: RolloutSpec, why: str) -> Draft:
-    """All traffic to the baseline, for good."""
+    """All traffic to the baseline, for good. Once that is in force, looks ask whether clients' requests confirm it."""
     number, weight = stage_number(draft.status), draft.status.traffic.candidate_weight
     message = f"Rolled back at stage {number} of {len(spec.stages)} ({weight} %): {why}"
     traffic = wanting(draft.status.traffic, weights_for(spec, 0))
@@ -165,5 +165,7 @@ def _first_look(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
 
 
 def _promote(draft: Draft, spec: RolloutSpec) -> Draft:
+    """The candidate has taken over. The looks end, unless clients' requests have yet to show that it did."""
     message = f"Promoted: {spec.candidate.name} has taken over from {spec.baseline.name}"
-    return draft.change(outcome=Outcome.PROMOTED, look_due_at=None).recording(Reason.PROMOTED, message, 100)
+    due = None if shares.has_fallen(spec, draft.status) else draft.status.look_due_at
+    return draft.change(outcome=Outcome.PROMOTED, look_due_at=due).recording(Reason.PROMOTED, message, 100)

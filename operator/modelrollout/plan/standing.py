@@ -2,16 +2,19 @@
 
 from dataclasses import dataclass
 
+from modelrollout.api.contract import seconds
 from modelrollout.api.reasons import MEANING, ConditionType, Reason
 from modelrollout.api.spec import GuardrailAction, RolloutSpec
 from modelrollout.api.status import Condition, Outcome, Phase, RolloutStatus
-from modelrollout.plan import evidence, steering
+from modelrollout.plan import evidence, grid, shares, steering
 from modelrollout.plan.actions import Decision
 from modelrollout.plan.draft import Draft, fitting, timestamp
 from modelrollout.plan.world import NoData, World
 
 APPLY_POLL_SECONDS = 1.0
 WAIT_POLL_SECONDS = 5.0
+CONFIRM_DEADLINE_SECONDS = 120.0  # a rollback that too few clients confirm is over for people; the looks go on
+BLIND = "There is nothing to see it by: see condition MetricsAvailable."
 RESYNC_SECONDS = 300.0  # a watch that missed a deletion is repaired by then
 
 
@@ -28,7 +31,7 @@ class Said:
 def describe(draft: Draft, spec: RolloutSpec, world: World) -> Decision:
     """The finished decision."""
     status = draft.status
-    phase, reason, message = _phase(draft, spec)
+    phase, reason, message = _phase(draft, spec, world)
     said = [
         *_kstatus(phase, reason, message),
         Said(ConditionType.SPEC_VALID, True, Reason.VALID),
@@ -89,16 +92,13 @@ def _condition(said: Said, before: Condition | None, generation: int, now: float
     )
 
 
-def _phase(draft: Draft, spec: RolloutSpec) -> tuple[Phase, Reason, str]:
+def _phase(draft: Draft, spec: RolloutSpec, world: World) -> tuple[Phase, Reason, str]:
     status, hold = draft.status, draft.hold
     newest = status.history[0].message if status.history else ""
     if hold and hold.stalled:
         return Phase.DEGRADED, hold.reason, hold.message
     if status.outcome is Outcome.ROLLED_BACK:
-        done = status.traffic.applied_at is not None
-        return (
-            (Phase.DEGRADED, Reason.ROLLED_BACK, newest) if done else (Phase.ROLLING_BACK, Reason.ROLLING_BACK, newest)
-        )
+        return _rolled_back(draft, spec, world, newest)
     if status.outcome is Outcome.PROMOTED:
         return Phase.HEALTHY, Reason.PROMOTED, newest
     if hold and hold.paused:
@@ -108,6 +108,22 @@ def _phase(draft: Draft, spec: RolloutSpec) -> tuple[Phase, Reason, str]:
         return Phase.PENDING, reason, message
     baking = spec.stages[status.stage.index].weight == 100
     return (Phase.PROMOTING if baking else Phase.PROGRESSING), reason, message
+
+
+def _rolled_back(draft: Draft, spec: RolloutSpec, world: World, newest: str) -> tuple[Phase, Reason, str]:
+    """Over once clients' requests confirm it, or contradict it to the end, or too few come until a deadline."""
+    status = draft.status
+    applied_at = status.traffic.applied_at
+    if applied_at is None:
+        return Phase.ROLLING_BACK, Reason.ROLLING_BACK, newest
+    if not shares.is_awaited(status):
+        return Phase.DEGRADED, Reason.ROLLED_BACK, newest
+    if status.traffic.mismatch:
+        return Phase.DEGRADED, Reason.ROLLED_BACK, f"{newest}; clients still reach it: see condition TrafficSynced"
+    soon = 3 * seconds(spec.analysis.interval) + grid.lag_seconds(world.scrape_seconds)
+    if draft.now - applied_at < max(CONFIRM_DEADLINE_SECONDS, soon):
+        return Phase.ROLLING_BACK, Reason.ROLLING_BACK, newest
+    return Phase.DEGRADED, Reason.ROLLED_BACK, f"{newest}; not confirmed by clients: see condition TrafficSynced"
 
 
 def _kstatus(phase: Phase, reason: Reason, message: str) -> list[Said]:
@@ -141,13 +157,23 @@ def _traffic(status: RolloutStatus, world: World) -> Said:
         sentence = f"Seldon refused the Experiment: {world.experiment.refusal}"
         return Said(ConditionType.TRAFFIC_SYNCED, False, Reason.EXPERIMENT_REFUSED, sentence)
     if traffic.mismatch:
-        sentence = "Clients' traffic contradicts the written weights: check that Seldon's scheduler reaches Envoy"
-        return Said(ConditionType.TRAFFIC_SYNCED, False, Reason.SPLIT_NOT_AS_WRITTEN, sentence)
+        return Said(ConditionType.TRAFFIC_SYNCED, False, Reason.SPLIT_NOT_AS_WRITTEN, _contradiction(status))
     if traffic.written_at is None:
         return Said(ConditionType.TRAFFIC_SYNCED, False, Reason.NOT_APPLIED, "No weights have been written yet.")
     if traffic.applied_at is None:
         return Said(ConditionType.TRAFFIC_SYNCED, False, Reason.NOT_APPLIED)
+    if shares.is_awaited(status):
+        blind = "" if status.no_data_since is None else f"{MEANING[Reason.NOT_CONFIRMED]} {BLIND}"
+        return Said(ConditionType.TRAFFIC_SYNCED, None, Reason.NOT_CONFIRMED, blind)
     return Said(ConditionType.TRAFFIC_SYNCED, True, Reason.AS_WRITTEN)
+
+
+def _contradiction(status: RolloutStatus) -> str:
+    """With the numbers that raised the alarm: newer ones would change the sentence at every look."""
+    said = [one for one in status.conditions if one.type == ConditionType.TRAFFIC_SYNCED]
+    if said and said[0].reason == Reason.SPLIT_NOT_AS_WRITTEN:
+        return said[0].message
+    return shares.contradiction(status.traffic)
 
 
 def _metrics(draft: Draft, world: World) -> list[Said]:

@@ -1,8 +1,10 @@
 """Which weights must be written, and are they in force? Everything that Seldon would refuse is caught here."""
 
+from modelrollout.api.contract import seconds
 from modelrollout.api.reasons import Reason
 from modelrollout.api.spec import RolloutSpec
 from modelrollout.api.status import ArmShare, Traffic
+from modelrollout.plan import grid
 from modelrollout.plan.actions import CreateExperiment, Level, WriteWeights
 from modelrollout.plan.draft import Draft, Hold
 from modelrollout.plan.world import ExperimentView, Weights, World
@@ -47,7 +49,7 @@ def steer(draft: Draft, spec: RolloutSpec, world: World, rollout: str) -> Draft:
     weights, default = _target(draft, spec, world)
     is_as_wanted = (experiment.weights, experiment.default) == (weights, default)
     if is_as_wanted and experiment.fence == fence:
-        return _confirmed(draft, experiment)
+        return _confirmed(draft, spec, world, experiment)
     write = WriteWeights(
         name=name,
         uid=experiment.uid,
@@ -133,7 +135,7 @@ def _reporting_drift(draft: Draft, name: str, experiment: ExperimentView, target
     return draft.noticing(Reason.WEIGHTS_CHANGED, message, Level.WARNING)
 
 
-def _confirmed(draft: Draft, experiment: ExperimentView) -> Draft:
+def _confirmed(draft: Draft, spec: RolloutSpec, world: World, experiment: ExperimentView) -> Draft:
     """The weights are on the Experiment; in force when Seldon was seen to take them, or a deadline passed."""
     traffic = draft.status.traffic
     changes: dict[str, object] = {"experiment_uid": experiment.uid}
@@ -149,7 +151,22 @@ def _confirmed(draft: Draft, experiment: ExperimentView) -> Draft:
         # when the new arm comes in.
         if experiment.weights == scaled(traffic):
             changes["applied_at"] = draft.now
+            draft = _looking_on(draft, spec, world)
     return draft.change(traffic=traffic.model_copy(update=changes))
+
+
+def _looking_on(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
+    """After an outcome Seldon's word is not enough: looks begin anew, to see where clients' requests go.
+
+    The first begins a scrape later, when no counter's last known value is from the time before, and lasts one or more.
+    """
+    if draft.status.outcome is None or draft.status.stage is None:
+        return draft
+    since = round(draft.now + world.scrape_seconds, 3)
+    told = since + world.scrape_seconds + grid.lag_seconds(world.scrape_seconds)
+    return draft.change(
+        last_look_at=since, look_due_at=grid.next_tick(told, seconds(spec.analysis.interval), world.uid)
+    )
 
 
 def _candidate_weight(wanted: list[ArmShare]) -> int:

@@ -110,6 +110,10 @@ def play(sim: Simulation, history: list[Move], after: Callable[[Simulation], Non
     return sim
 
 
+# Trouble on the way of the weights to the clients, and of what clients do to the operator.
+DETOURS = ("run", "come again", "kill at a write", "restart", "change leaders", "outage", "seldon", "weights by hand")
+
+
 def heal(sim: Simulation) -> None:
     """Everything works again, and nobody holds the rollout."""
     sim.api.fuse, sim.prometheus.is_down, sim.seldon = None, False, "talks"

@@ -223,6 +223,7 @@ class Simulation:
         self.error_rate, self.slow_share = 0.0, 0.0
         self.seldon = "talks"
         self.per_second = 400.0
+        self.pinned = 0.0  # part of the clients who ask for the candidate by a header, whatever its weight
         self.raw = raw or raw_spec()
         self.flaps: set[tuple[str, int]] = set()
         self._taken: dict[str, Any] = {"generation": 0, "weights": {}}
@@ -293,7 +294,8 @@ class Simulation:
         weights = self._taken["weights"]
         if self.experiment is None or not weights or not all(self.is_ready(name) for name in weights):
             return 0.0
-        return float(weights.get(CANDIDATE, 0) / sum(weights.values()))
+        split = weights.get(CANDIDATE, 0) / sum(weights.values())
+        return float(self.pinned + (1 - self.pinned) * split)
 
     def _take_up(self) -> None:
         found = self.experiment

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 from factories import BASELINE, CANDIDATE, ERRORS, NOW, raw_spec, stage
-from histories import MOVES, STAGES, TROUBLE, Move, Stages, heal, moves, play
+from histories import DETOURS, MOVES, STAGES, TROUBLE, Move, Stages, heal, moves, play
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from modelrollout import errors
 from modelrollout.api import spec as api_spec
-from modelrollout.api.status import Outcome
+from modelrollout.api.status import Outcome, Phase
 from modelrollout.plan import engine, steering
 from simulator import INTERVAL, KEY, Simulation
 
@@ -254,11 +254,70 @@ def test_invariant_10_a_refused_route_is_pushed_again_by_other_numbers() -> None
     with world(planned(STAGES[0])) as sim:
         sim.run(31)
         sim.seldon = "deaf"
-        for _ in range(20):
+        for _ in range(25):
             sim.run(31)
 
         assert "SplitNotAsWritten" in [reason for reason, _ in sim.api.events]
         assert sim.status.outcome is Outcome.PROMOTED
+
+
+@FEW
+@given(PLANS, moves(), moves(*DETOURS, most=8), st.sampled_from(["talks", "silent", "deaf"]))
+def test_invariant_10_a_rollback_reaches_the_clients_or_is_said_not_to(
+    stages: Stages, history: list[Move], detours: list[Move], seldon: str
+) -> None:
+    """A proxy that refuses the weights takes them in other numbers; one that was gone takes them when it is back."""
+    with world(planned(stages)) as sim:
+        sim.error_rate = 0.5
+        play(sim, [*history, *detours], _agrees_with_clients)
+        heal(sim)
+        sim.error_rate, sim.seldon = 0.5, seldon
+        for _ in range(15):
+            sim.run(31)
+            _agrees_with_clients(sim)
+
+        if sim.status.outcome is Outcome.ROLLED_BACK:
+            assert sim.candidate_share == 0
+            assert (sim.status.phase, _synced(sim)) == (Phase.DEGRADED, "True")
+            assert sim.status.look_due_at is None
+
+
+@pytest.mark.parametrize("pinned", [0.0, 0.1])
+def test_invariant_10_a_rollback_that_never_comes_is_said_and_written_once_more_and_no_more(pinned: float) -> None:
+    with world(LONG) as sim:
+        _run_to_weight(sim, 50)
+        sim.seldon, sim.error_rate, sim.pinned = "away", 0.5, pinned
+        for _ in range(12):
+            sim.run(31)
+        writes = sim.api.writes
+        for _ in range(40):
+            sim.run(31)
+
+        assert (sim.status.outcome, sim.weight, _synced(sim)) == (Outcome.ROLLED_BACK, 0, "False")
+        assert [reason for reason, _ in sim.api.events].count("SplitNotAsWritten") == 2
+        assert sim.api.writes == writes
+        sim.seldon = "talks"
+        for _ in range(3):
+            sim.run(31)
+        assert (sim.status.phase, _synced(sim), sim.status.look_due_at) == (Phase.DEGRADED, "True", None)
+
+
+def test_invariant_01_and_03_a_rollback_in_an_outage_is_written_and_not_called_confirmed() -> None:
+    with world(LONG | {"analysis": {"onNoData": "Rollback", "noDataDeadline": "1m"}}) as sim:
+        _run_to_weight(sim, 50)
+        sim.prometheus.is_down = True
+        for _ in range(10):
+            sim.run(31)
+        writes = sim.api.writes
+        for _ in range(40):
+            sim.run(31)
+
+        assert (sim.status.outcome, sim.weight, sim.candidate_share) == (Outcome.ROLLED_BACK, 0, 0.0)
+        assert (sim.status.phase, _synced(sim), sim.api.writes) == (Phase.DEGRADED, "Unknown", writes)
+        sim.prometheus.is_down = False
+        for _ in range(3):
+            sim.run(31)
+        assert (sim.status.phase, _synced(sim), sim.status.look_due_at) == (Phase.DEGRADED, "True", None)
 
 
 @FEW
@@ -340,9 +399,29 @@ def _progress(sim: Simulation) -> int:
     return status.stage.index if status.stage else -1
 
 
+def _synced(sim: Simulation) -> str:
+    """What condition TrafficSynced says."""
+    return next(one.status for one in sim.status.conditions if one.type == "TrafficSynced")
+
+
+def _agrees_with_clients(sim: Simulation) -> None:
+    """After an outcome traffic is called synced only when clients' requests are."""
+    if sim.status.outcome is Outcome.ROLLED_BACK and _synced(sim) == "True":
+        assert sim.candidate_share == 0
+
+
+def _run_to_weight(sim: Simulation, weight: int) -> None:
+    """Until clients' requests are split so, and looks have counted them."""
+    for _ in range(6):
+        sim.run(31)
+    assert sim.candidate_share == weight / 100
+
+
 def _waits_for_the_clock(sim: Simulation) -> bool:
     """Whether the next second may rightly change the status: a look or a deadline is due."""
     status = sim.status
+    if status.outcome is not None and status.look_due_at is not None:
+        return True
     due = status.look_due_at is not None and status.look_due_at <= sim.now + 1
     return due or status.no_data_since is not None or status.traffic.applied_at is None
 

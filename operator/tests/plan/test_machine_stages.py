@@ -149,11 +149,12 @@ CASES = {
         world(experiment(100, 0)),
         Told(Phase.DEGRADED, "RolledBack", (100, 0), outcome=Outcome.ROLLED_BACK),
     ),
-    "a rollback is in force after a deadline even when Seldon says nothing": Case(
+    "a rollback is in force after a deadline even when Seldon says nothing, and clients must confirm it": Case(
         PLAIN,
         status(PLAIN, outcome=Outcome.ROLLED_BACK, traffic={"applied_at": None, "written_at": NOW - 11}),
         world(experiment(100, 0, is_ready=False, settled=False)),
-        Told(Phase.DEGRADED, "RolledBack", (100, 0), outcome=Outcome.ROLLED_BACK),
+        Told(Phase.ROLLING_BACK, "RollingBack", (100, 0), outcome=Outcome.ROLLED_BACK),
+        mentions=("clients' requests have yet to confirm it",),
     ),
     "at maxDuration the rollout pauses by default": Case(
         SHORT,

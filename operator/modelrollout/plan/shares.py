@@ -1,0 +1,152 @@
+"""Where do clients' requests go? Their split against the written weights, and never a verdict on the candidate.
+
+Between the ends the sample-ratio test speaks. At weight 0 and 100 there is no ratio to test: one arm should get
+nothing, and still gets what clients send who pin it by `x-seldon-route`. There the rule is: its share must fall below
+half of what it was, over requests of which it would have answered 30 had nothing changed.
+"""
+
+from math import log
+
+from modelrollout.api.contract import seconds
+from modelrollout.api.reasons import Reason
+from modelrollout.api.spec import RolloutSpec
+from modelrollout.api.status import ArmShare, ObservedShare, RolloutStatus, Traffic
+from modelrollout.judge import split
+from modelrollout.plan.actions import Level
+from modelrollout.plan.draft import Draft
+from modelrollout.plan.steering import NUDGED_SCALE
+from modelrollout.plan.world import LookData, World
+
+SPLIT_ALARM = log(1000)  # alpha 0.1 %: an alarm about the split says nothing of the candidate
+LEAST_TO_CLEAR = 50  # requests in a look that agree with the written split end the alarm
+LEAST_TO_TELL = 30.0  # of so many, fewer than half come by chance once in a thousand times
+
+
+def compare(draft: Draft, spec: RolloutSpec, world: World, look: LookData) -> Draft:
+    """The draft after what this look showed of the split: first a nudge, then an alarm, and its end.
+
+    A counter's last known value at the beginning of a block can be one scrape old: a block that begins sooner after
+    the weights came into force still holds requests of the time before.
+    """
+    requests = [round(look.baseline.requests), round(look.candidate.requests)]
+    draft = _changed(draft, observed=_observed(draft.status.traffic.wanted, requests))
+    traffic = draft.status.traffic
+    if traffic.applied_at is None or look.since < traffic.applied_at + world.scrape_seconds:
+        return draft
+    return _at_an_end(draft, spec, requests) if idle(traffic) else _between(draft, requests)
+
+
+def idle(traffic: Traffic) -> ArmShare | None:
+    """The arm that should get nothing; None when both should get something."""
+    return next((share for share in traffic.wanted if share.weight == 0), None)
+
+
+def is_awaited(status: RolloutStatus) -> bool:
+    """True after an outcome that clients' requests have yet to confirm: the looks go on until they have."""
+    return status.outcome is not None and status.look_due_at is not None
+
+
+def has_fallen(spec: RolloutSpec, status: RolloutStatus) -> bool:
+    """True when the newest stretch of requests shows that the arm without weight gets less than half of before."""
+    return _can_tell(spec, status) and _part_of_before(spec, status) < 0.5
+
+
+def settled(draft: Draft) -> Draft:
+    """The draft without alarm; after an outcome there is nothing more to look at."""
+    draft = _changed(draft, mismatch=False)
+    return draft if draft.status.outcome is None else draft.change(look_due_at=None)
+
+
+def contradiction(traffic: Traffic) -> str:
+    """What clients' requests showed, beside what was written, and what to look at."""
+    candidate, total = traffic.wanted[-1], sum(traffic.seen)
+    said = "Clients' traffic contradicts the written weights"
+    if total:
+        share = 100 * traffic.seen[-1] / total
+        said += f": {candidate.name} answered {share:.1f} % of {total:,} requests, and its weight is {candidate.weight}"
+    return f"{said}: check that Seldon's scheduler reaches Envoy, and whether clients pin an arm by x-seldon-route"
+
+
+def _between(draft: Draft, requests: list[int]) -> Draft:
+    traffic = draft.status.traffic
+    if traffic.mismatch and sum(requests) >= LEAST_TO_CLEAR and _log_e(traffic.wanted, requests) < 0:
+        return settled(_changed(draft, seen=requests))
+    draft = _changed(draft, seen=_sum(traffic.seen, requests))
+    return _contradicted(draft) if _log_e(traffic.wanted, draft.status.traffic.seen) >= SPLIT_ALARM else draft
+
+
+def _at_an_end(draft: Draft, spec: RolloutSpec, requests: list[int]) -> Draft:
+    """One stretch of requests after the other is judged, so that pinned clients who leave are noticed."""
+    begins_anew = _can_tell(spec, draft.status)
+    draft = _changed(draft, seen=requests if begins_anew else _sum(draft.status.traffic.seen, requests))
+    if not _can_tell(spec, draft.status):
+        return draft
+    return settled(draft) if has_fallen(spec, draft.status) else _contradicted(draft)
+
+
+def _contradicted(draft: Draft) -> Draft:
+    traffic = draft.status.traffic
+    if traffic.mismatch:
+        return draft
+    if traffic.scale == 1:
+        message = f"{contradiction(traffic)}; the same split is written again in other numbers"
+        return _nudged(draft.noticing(Reason.SPLIT_NOT_AS_WRITTEN, message, Level.WARNING))
+    draft = _changed(draft, mismatch=True)
+    return draft.noticing(Reason.SPLIT_NOT_AS_WRITTEN, contradiction(traffic), Level.WARNING)
+
+
+def _nudged(draft: Draft) -> Draft:
+    """The same split in other numbers. The weights of this stage were not in force: its soak begins anew."""
+    stage = draft.status.stage
+    draft = _changed(draft, scale=NUDGED_SCALE, applied_at=None, seen=[])
+    if stage is None or draft.status.outcome is not None:
+        return draft
+    return draft.change(stage=stage.model_copy(update={"soaked_seconds": 0.0}))
+
+
+def _can_tell(spec: RolloutSpec, status: RolloutStatus) -> bool:
+    return sum(status.traffic.seen) * _share_before(spec, status) >= LEAST_TO_TELL
+
+
+def _part_of_before(spec: RolloutSpec, status: RolloutStatus) -> float:
+    """The share of the arm without weight, as a part of what it was."""
+    traffic = status.traffic
+    got = sum(count for share, count in zip(traffic.wanted, traffic.seen, strict=True) if share.weight == 0)
+    return got / sum(traffic.seen) / _share_before(spec, status)
+
+
+def _share_before(spec: RolloutSpec, status: RolloutStatus) -> float:
+    """The share (0-1) that the arm without weight had before it lost it.
+
+    Until a whole look was made with the weights of a stage, those of the stage before may still have been in force:
+    of the two shares the smaller one must be halved.
+    """
+    stage = status.stage
+    assert stage is not None
+    weights = [0, *(planned.weight for planned in spec.stages)]
+    last, own = weights[stage.index], weights[stage.index + 1]
+    if status.traffic.wanted[0].weight == 0:
+        return 1 - last / 100
+    is_known = last == 0 or stage.soaked_seconds > seconds(spec.analysis.interval)
+    return (own if is_known else last) / 100
+
+
+def _observed(wanted: list[ArmShare], requests: list[int]) -> list[ObservedShare]:
+    total = sum(requests)
+    return [
+        ObservedShare(name=share.name, percent=round(100 * count / total, 1) if total else 0.0, requests=count)
+        for share, count in zip(wanted, requests, strict=True)
+    ]
+
+
+def _changed(draft: Draft, **fields: object) -> Draft:
+    return draft.change(traffic=draft.status.traffic.model_copy(update=fields))
+
+
+def _sum(seen: list[int], requests: list[int]) -> list[int]:
+    return [before + count for before, count in zip(seen or [0, 0], requests, strict=True)]
+
+
+def _log_e(wanted: list[ArmShare], requests: list[int]) -> float:
+    """Evidence that the requests were not split as wanted."""
+    return float(split.log_e([requests], [[share.weight / 100 for share in wanted]])[0])
