@@ -53,7 +53,7 @@ def test_a_stage_that_is_too_short_is_warned_of_with_the_weight_that_would_do() 
 
     assert len(found.warnings) == 1
     assert "errors at weight 5 passes an equal model in" in found.warnings[0]
-    assert "maxDuration is 1 h: a weight of 7 would do, or a maxDuration of 1 h 25 min" in found.warnings[0]
+    assert "maxDuration is 1 h: a weight of 8 would do, or a maxDuration of 1 h 25 min" in found.warnings[0]
 
 
 @pytest.mark.parametrize(
