@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Collection, Coroutine, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -127,7 +127,7 @@ class Reader:
         scope = queries.Scope(frozenset(batch.namespaces), question.matchers)
         text = queries.text(question.template, question.source, scope, question.window_seconds, batch.edges)
         samples = await self._send(question.connection, question.template.value, text, question.at)
-        return _table(samples, question)
+        return table_of(samples, question)
 
     async def _shared(
         self, key: tuple[Connection, str, float | Grid], ask: Callable[[], Coroutine[Any, Any, list[T]]]
@@ -181,7 +181,7 @@ async def _quiet(batch: _Batch) -> None:
             return
 
 
-def _table(samples: Collection[Sample], question: Question) -> Table:
+def table_of(samples: Iterable[Sample], question: Question) -> Table:
     """Sum the versions and protocols of each model."""
     table: dict[tuple[str, str], dict[float, float]] = {}
     for sample in samples:

@@ -10,12 +10,15 @@ from itertools import pairwise
 
 import pytest
 from modelrollout import telemetry
+from modelrollout.observe import past
 from modelrollout.observe.batching import Reader
 from modelrollout.observe.evidence import CountedArms, LookAsk, LookData, MeanAsk, NoData, RatioAsk, Reason
 from modelrollout.observe.looks import read_look
 from modelrollout.observe.prometheus import Connection
+from modelrollout.observe.queries import Template
 from modelrollout.plan.world import ArmSums
-from prometheus_bench import Labelled, Prometheus, Series, past, running_prometheus
+from prometheus_bench import Labelled, Prometheus, Series, running_prometheus
+from prometheus_bench import past as written_past
 
 pytestmark = pytest.mark.stack
 
@@ -96,7 +99,7 @@ def by_outcome() -> Iterator[Series]:
 
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    written = past((scrape(number), one) for number in range(FIRST, LAST) for one in exported(number))
+    written = written_past((scrape(number), one) for number in range(FIRST, LAST) for one in exported(number))
     with running_prometheus(tmp_path_factory.mktemp("counted"), [*written, *by_outcome()], []) as prometheus:
         yield prometheus
 
@@ -321,6 +324,41 @@ async def test_any_number_of_rollouts_that_count_the_same_send_the_same_queries(
 
     assert arms(looks[0]).baseline == BASE
     assert sent() - before == QUERIES
+
+
+@pytest.mark.parametrize("namespace", NAMESPACES)
+async def test_looks_that_are_read_many_at_once_are_the_same(namespace: str, reader: Reader, ask: LookAsk) -> None:
+    free = {"depth": 'sum(labelled_total{model="cand"})'}
+    asked = replace(ask, namespace=namespace, edges_ms=(10.0,), errors=True, queries=free)
+    asks = past.over(asked, past.blocks(SINCE - 60.1, SINCE + 120, 30.0))
+    together = past.GridReader(SINCE - 60.1, 30.0)
+
+    one_by_one = await past.read_looks(reader, asks)
+    at_once = await past.read_looks(together, asks)
+    await together.close()
+
+    assert len(at_once) == 6
+    assert at_once == one_by_one
+
+
+async def test_a_block_of_another_length_is_read_alone(ask: LookAsk) -> None:
+    together = past.GridReader(SINCE, 30.0)
+    looks = await past.read_looks(together, past.over(ask, [(SINCE, SINCE + 60), (SINCE + 1, SINCE + 31)]))
+    await together.close()
+
+    assert [arms(look).baseline.total for look in looks] == [40, 20]
+    assert together._stretches.keys() == {asked for asked in together._stretches if asked[0].template is Template.FRESH}
+
+
+async def test_a_day_of_looks_sends_few_queries(ask: LookAsk) -> None:
+    together = past.GridReader(SINCE, 30.0)
+    before = sent()
+    looks = await past.read_looks(together, past.over(ask, past.blocks(SINCE - 1200, SINCE + 120, 30.0)))
+    await together.close()
+
+    assert len(looks) == 44
+    assert sum(arms(look).candidate.total for look in looks) == 44 * 10
+    assert sent() - before == 2 * QUERIES - 4 * 2  # Before and after SINCE; both ends of a block share a query.
 
 
 def sent() -> float:
