@@ -66,6 +66,22 @@ def test_increment_is_the_likelihood_ratio_to_the_nearest_point_that_scipy_finds
     assert gain == pytest.approx(expected, rel=1e-4, abs=1e-4 + 1e-6 * (n_c + n_b))
 
 
+@pytest.mark.parametrize("null", [0.0005, 0.02, 0.3])
+@pytest.mark.parametrize("base", [0.0005, 0.01, 0.4])
+@pytest.mark.parametrize("n_c", [1.0, 50.0, 5000.0, 1e6])
+def test_nearest_point_is_exact_enough_for_much_traffic(null: float, base: float, n_c: float) -> None:
+    n_b, grid = 5000.0, differences.grid(null, 0.0)[None]
+    at = [_gain(s_c, n_c, s_b, n_b, base, null, grid)[0, 0] for s_c, s_b in ((0, 0), (n_c, 0), (0, n_b))]
+    bold = base + np.clip(grid[0], -0.9 * base, 0.9 * (1 - base))
+
+    c = expit(logit(bold) - (at[1] - at[0]) / n_c)
+    b = expit(logit(base) - (at[2] - at[0]) / n_b)
+
+    slopes = n_c * (c - bold) / (c * (1 - c)), n_b * (b - base) / (b * (1 - b))
+    assert c - b == pytest.approx(np.full(16, null), abs=1e-10)
+    assert slopes[0] == pytest.approx(-slopes[1], rel=1e-7)  # the divergence is flat there
+
+
 @sides
 @settings(steady, max_examples=300)
 @given(n_c=few, n_b=few, base=rate, truth=rate, inside=rate)
