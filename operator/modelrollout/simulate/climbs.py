@@ -51,6 +51,11 @@ class Climbed:
     undecided: Floats
     entered: Floats
 
+    @property
+    def is_open(self) -> Flags:
+        """The runs that were neither rolled back nor promoted."""
+        return flags(np.isinf(self.rolled_back) & np.isinf(self.promoted))
+
     def spent(self, stage: int) -> Floats:
         """Minutes in this stage (from 0) of the runs that left it upwards, [those]."""
         began, ended = self.entered[:, stage], self.entered[:, stage + 1]

@@ -12,7 +12,7 @@ from modelrollout.judge.evidence import Counts
 from modelrollout.judge.guardrails import State
 from modelrollout.judge.rule import Rule
 from modelrollout.simulate.contestants import Said
-from modelrollout.simulate.looks import Arm, Look, flags
+from modelrollout.simulate.looks import Look, Pair, flags
 from modelrollout.simulate.qualities import Latency, Quality, Rewards
 from modelrollout.simulate.worlds import World
 
@@ -21,11 +21,16 @@ ALPHA = 0.05
 
 @dataclass(frozen=True)
 class Guarded:
-    """A rule, and the measured quality that it guards. A critical one gets twice the share of alpha."""
+    """A rule, and the measured quality that it guards. A critical one gets twice the share of alpha.
+
+    sign and ends are for means alone: -1 where less is better, and the range that values were clipped to.
+    """
 
     quality: str
     rule: Rule
     critical: bool = False
+    sign: float = 1.0
+    ends: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -100,7 +105,7 @@ def block(one: Guarded, quality: Quality, look: Look) -> Counts:
     """The look as this rule reads it: at its own bucket edges, or as sums of values."""
     pair = look.measured[one.quality]
     if isinstance(quality, Rewards):
-        return evidence.values(_values(pair.candidate), _values(pair.baseline), look.share)
+        return _values(one, pair, look.share)
     chosen = [quality.edges_ms.index(edge) for edge in one.rule.edges_ms] if isinstance(quality, Latency) else [0]
     return evidence.counts(
         pair.candidate.total[:, None],
@@ -111,5 +116,11 @@ def block(one: Guarded, quality: Quality, look: Look) -> Counts:
     )
 
 
-def _values(arm: Arm) -> evidence.Values:
-    return evidence.Values(arm.total[:, None], arm.events, arm.squares)
+def _values(one: Guarded, pair: Pair, share: Floats) -> Counts:
+    """Values turned so that more is better; within a range, how far from its best end."""
+    candidate, baseline = (
+        evidence.Values(arm.total[:, None], one.sign * arm.events, arm.squares)
+        for arm in (pair.candidate, pair.baseline)
+    )
+    found = evidence.values(candidate, baseline, share)
+    return found if one.ends is None else evidence.as_badness(found, *sorted(one.sign * end for end in one.ends))

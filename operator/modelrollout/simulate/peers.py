@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from modelrollout.judge.arrays import Floats, floats
-from modelrollout.simulate.contestants import Said, nobody
-from modelrollout.simulate.looks import Arm, Look
+from modelrollout.simulate.contestants import Contestant, Player, Said, nobody
+from modelrollout.simulate.looks import Arm, Look, flags
 from modelrollout.simulate.oracle import Z_ALPHA
 from modelrollout.simulate.qualities import Latency, Quality
 from modelrollout.simulate.worlds import World
@@ -71,6 +71,31 @@ class FixedLimitPlayer:
         value = measured(self.quality, total_of(self.window))
         self.failures = self.failures + (np.nan_to_num(value, nan=-np.inf) > self.rule.limit)
         failed = before if self.rule.acts_next_look else self.failures >= self.rule.failures
+        return Said(failed, nobody(len(failed)))
+
+
+@dataclass(frozen=True)
+class AnyOf:
+    """Several rules of one tool, one per quality: the first that fails ends the rollout."""
+
+    name: str
+    parts: tuple[Contestant, ...]
+
+    def start(self, world: World, runs: int) -> "AnyOfPlayer":
+        """The rules before their first look."""
+        return AnyOfPlayer([part.start(world, runs) for part in self.parts])
+
+
+@dataclass
+class AnyOfPlayer:
+    """Several rules at work."""
+
+    players: list[Player]
+
+    def advance(self, look: Look) -> Said:
+        """Fail where one of them does."""
+        said = [player.advance(look) for player in self.players]
+        failed = flags(np.logical_or.reduce([one.failed for one in said]))
         return Said(failed, nobody(len(failed)))
 
 

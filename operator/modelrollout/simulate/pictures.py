@@ -3,7 +3,7 @@
 matplotlib is imported late: the operator's image does not have it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -58,14 +58,26 @@ def draw_all(results: Results, folder: Path) -> list[Path]:
     return [_drawn(draw, folder / FILES[name]) for name, draw in drawings.items()]
 
 
-def _drawn(draw: Callable[[Any], None], path: Path) -> Path:
+def draw_study(cases: Sequence[tuple[str, dict[str, Floats]]], path: Path) -> Path:
+    """For each kind of candidate (words, minutes to the rollback by rule): how many were rolled back by when."""
+
+    def draw(axes: Any) -> None:
+        for panel, (words, times) in zip(axes, cases, strict=True):
+            rolled_back(panel, times)
+            panel.set_title(words[0].upper() + words[1:])
+
+    return _drawn(draw, path, len(cases))
+
+
+def _drawn(draw: Callable[[Any], None], path: Path, panels: int = 1) -> Path:
     import matplotlib as mpl
 
     mpl.use("Agg")
     from matplotlib import pyplot
 
     with mpl.rc_context(STYLE):
-        figure, axes = pyplot.subplots(figsize=(8, 4.6), layout="constrained")
+        size = (8, 4.6 if panels == 1 else 3.6 * panels)
+        figure, axes = pyplot.subplots(panels, figsize=size, layout="constrained")
         draw(axes)
         figure.savefig(path, dpi=200, metadata={"Software": None})
         pyplot.close(figure)
@@ -74,20 +86,23 @@ def _drawn(draw: Callable[[Any], None], path: Path) -> Path:
 
 def false_rollback(axes: Any, results: Results, world: str) -> None:
     """How many identical candidates each rule has rolled back by then."""
-    ends = []
-    for name, colour in INK.items():
-        if (world, name) not in results:
-            continue
-        times, share = rising(results[world, name].failed)
-        own = name == OURS
-        axes.step(times, 100 * share, where="post", color=colour, linewidth=3.2 if own else 1.8, zorder=5 if own else 3)
-        ends.append((100 * float(share[-1]), name, colour))
+    rolled_back(axes, {name: results[world, name].failed for name in INK if (world, name) in results})
     axes.axhline(5, color="black", linewidth=1, linestyle=(0, (4, 3)))
     axes.text(0.55, 6.5, "promised: at most 5 %", fontsize=10)
+    axes.set_title(f"False rollbacks pile up with every look ({world.removesuffix(', equal')})")
+
+
+def rolled_back(axes: Any, minutes: Mapping[str, Floats]) -> None:
+    """The share of candidates that each rule has rolled back by then; minutes [runs] by rule."""
+    ends = []
+    for name, times in minutes.items():
+        at, share = rising(times)
+        own, colour = name == OURS, INK[name]
+        axes.step(at, 100 * share, where="post", color=colour, linewidth=3.2 if own else 1.8, zorder=5 if own else 3)
+        ends.append((100 * float(share[-1]), name, colour))
     _time_axis(axes, TIME_TICKS, 0.5, 1440)
     _end_labels(axes, ends, 1440)
-    axes.set(ylim=(0, 103), ylabel="identical candidates rolled back, %", xlabel="time since the rollout began")
-    axes.set_title(f"False rollbacks pile up with every look ({world.removesuffix(', equal')})")
+    axes.set(ylim=(0, 103), ylabel="candidates rolled back, %", xlabel="time since the rollout began")
 
 
 def rising(times: Floats) -> tuple[Floats, Floats]:

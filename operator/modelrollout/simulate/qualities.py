@@ -109,10 +109,11 @@ class Latency:
 
 @dataclass(frozen=True)
 class Rewards:
-    """Lognormal rewards of median 1, clipped at the source to [0, clip]; `events` holds their sum."""
+    """Lognormal rewards of median `scale`, clipped at the source to `clip` times it; `events` holds their sum."""
 
     spread: float = 0.5
     clip: float = 20.0
+    scale: float = 1.0
     columns: int = 1
     feels_trouble: bool = False
 
@@ -123,14 +124,10 @@ class Rewards:
         sums, squares = _pool(self.spread, self.clip)
         count = requests.astype(np.int64)
         begin = rng.integers(0, POOL - count.max(initial=0), len(count))
-        value = floats(sums[begin + count] - sums[begin]) * factor
-        square = floats(squares[begin + count] - squares[begin]) * floats(factor) ** 2
+        worth = self.scale * floats(factor)
+        value = floats(sums[begin + count] - sums[begin]) * worth
+        square = floats(squares[begin + count] - squares[begin]) * worth**2
         return Arm(requests, value[:, None], square[:, None])
-
-    @property
-    def mean(self) -> float:
-        """The mean of the pool."""
-        return float(_pool(self.spread, self.clip)[0][-1] / POOL)
 
 
 @lru_cache(4)
