@@ -8,6 +8,7 @@ alternatives is forecast as well as one that lies on them.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import ceil, exp, floor, inf, log
 
 import numpy as np
@@ -71,8 +72,18 @@ def forecast(
     from which both go on; without it both begin now.
     """
     fail = _to_fail(rule, traffic, terms, candidate or harmful(rule, traffic), state)
-    passed = _to_pass(rule, traffic, terms, candidate or traffic.baseline, state)
+    passed = until_pass(rule, traffic, terms, candidate or traffic.baseline, state)
     return Forecast(*fail, *passed)
+
+
+def until_pass(
+    rule: Rule, traffic: Traffic, terms: Terms, candidate: Sequence[float], state: State | None = None
+) -> tuple[float, float]:
+    """(half, nine of ten) seconds until a candidate of these rates (means) passes."""
+    if state is not None and state.pass_max[0] >= -log(terms.alpha):
+        return 0.0, 0.0
+    walk = _walk(rule.passed, rule.pass_bank, terms.alpha, terms.pass_stake, state.passed if state else None)
+    return _times(walk, traffic, terms, candidate, state)
 
 
 def late_fail(
@@ -105,7 +116,7 @@ def share_needed(rule: Rule, traffic: Traffic, terms: Terms, deadline_seconds: f
 
     def fits(percent: int) -> bool:
         shared = replace(traffic, candidate_share=percent / 100)
-        return _to_pass(rule, shared, terms, traffic.baseline, None)[1] <= deadline_seconds
+        return until_pass(rule, shared, terms, traffic.baseline)[1] <= deadline_seconds
 
     if not fits(LARGEST_SHARE):
         return None
@@ -163,15 +174,6 @@ def _to_fail(
     return (inf, inf) if is_held else found
 
 
-def _to_pass(
-    rule: Rule, traffic: Traffic, terms: Terms, candidate: Sequence[float], state: State | None
-) -> tuple[float, float]:
-    if state is not None and state.pass_max[0] >= -log(terms.alpha):
-        return 0.0, 0.0
-    walk = _walk(rule.passed, rule.pass_bank, terms.alpha, terms.pass_stake, state.passed if state else None)
-    return _times(walk, traffic, terms, candidate, state)
-
-
 def _baseline_fails(rule: Rule, traffic: Traffic, terms: Terms, candidate: Sequence[float]) -> float:
     """Seconds until the baseline itself is found beyond the limit: then an absolute guardrail is held."""
     swapped = replace(traffic, candidate_share=1 - traffic.candidate_share, baseline=tuple(candidate))
@@ -227,9 +229,15 @@ def _with_restarts(walk: _Walk, looks: float, planned_looks: int, alone: bool) -
     )
 
 
+@lru_cache(16)
+def _grid(interval: float) -> Floats:
+    """The looks at which a path is followed."""
+    return np.geomspace(1.0, max(2.0, HORIZON_SECONDS / interval), STEPS)
+
+
 def _passage(walk: _Walk, grown: Growth, waits: Floats, interval: float, chance: float) -> float:
     """The look at which the wealth along the typical paths is at the bound; inf for never."""
-    looks = np.geomspace(1.0, max(2.0, HORIZON_SECONDS / interval), STEPS)
+    looks = _grid(interval)
     at = np.maximum(looks[:, None, None] - waits, 0.0)
     z = passages.deviations(_clearness(walk, grown), chance)
     paths = grown.mean * at + grown.deviation * (z * np.sqrt(at) - passages.BETWEEN_LOOKS)

@@ -13,11 +13,11 @@ from math import ceil, floor, inf, nan
 import numpy as np
 from scipy.special import gammaln, xlog1py, xlogy
 
-from modelrollout.judge import estimates, evidence, merging
+from modelrollout.judge import estimates, merging
 from modelrollout.judge.arrays import Floats, floats
 from modelrollout.judge.bank import Bank
 from modelrollout.judge.estimates import Sums
-from modelrollout.judge.evidence import Counts, Values
+from modelrollout.judge.evidence import Counts
 from modelrollout.judge.merging import Tree
 from modelrollout.judge.priors import WEIGHTS
 
@@ -125,16 +125,20 @@ def _past(traffic: Traffic, candidate: Sequence[float]) -> Sums:
 def _block(
     traffic: Traffic, totals: tuple[float, float], candidate: Floats, baseline: Floats, rates: Sequence[float]
 ) -> Counts:
-    """Runs of one block each: events, or sums of values with the squares that go with them."""
+    """Runs of one block each: events, or sums of values with the squares that go with them. As large as they come."""
+    sums, of = (candidate, baseline), (floats(rates), floats(traffic.baseline))
     if traffic.deviations is None:
-        requests = _totals(totals[0], rates, candidate), _totals(totals[1], traffic.baseline, baseline)
-        return evidence.counts(requests[0], candidate, requests[1], baseline, traffic.candidate_share)
-    variance = floats(traffic.deviations) ** 2
-    arms = [
-        Values(total, sums, np.maximum(0.0, total * (variance - floats(means) ** 2) + 2 * floats(means) * sums))
-        for total, sums, means in zip(totals, (candidate, baseline), (rates, traffic.baseline), strict=True)
-    ]
-    return evidence.values(arms[0], arms[1], traffic.candidate_share)
+        requests = [_requests(*arm) for arm in zip(totals, of, sums, strict=True)]
+        squares = list(sums)
+    else:
+        variance = floats(traffic.deviations) ** 2
+        requests = [np.full_like(candidate, total) for total in totals]
+        squares = [
+            np.maximum(0.0, total * (variance - mean**2) + 2 * mean * arm)
+            for total, mean, arm in zip(totals, of, sums, strict=True)
+        ]
+    share = np.full(len(candidate), traffic.candidate_share)
+    return Counts(requests[0], candidate, requests[1], baseline, squares[0], squares[1], share)
 
 
 def _two_points(total: float, rate: float, deviation: float) -> Law:
@@ -159,9 +163,9 @@ def _all_points(total: float, rate: float, deviation: float) -> Law:
     return _poisson(mean) if total < FULL else _binomial(total, mean)
 
 
-def _totals(total: float, rates: Sequence[float], events: Floats) -> Floats:
+def _requests(total: float, rates: Floats, events: Floats) -> Floats:
     """Requests that go with these events [points, columns]: with few of them, the events and the rest's mean."""
-    return events + total * (1 - floats(rates)) if total < FULL else np.full_like(events, total)
+    return events + total * (1 - rates) if total < FULL else np.full_like(events, total)
 
 
 def _poisson(mean: float) -> Law:

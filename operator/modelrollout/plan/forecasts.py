@@ -98,8 +98,9 @@ def live(
         paces[name] = _pace(forecast.forecast(rule, traffic, terms, state=state))
         said.append(advice.clustered_traffic(name, phi, spec.analysis.clustered))
         if _needs_pass(spec, stage_index) and name in _deciding(spec):
-            estimated = forecast.forecast(rule, traffic, terms, traffics.estimated(rule, state, traffic), state)
-            said.append(advice.late_for_deadline(name, estimated.pass_90_seconds, left))
+            candidate = traffics.estimated(rule, state, traffic)
+            _, most = forecast.until_pass(rule, traffic, terms, candidate, state)
+            said.append(advice.late_for_deadline(name, most, left))
     return paces, _sentences(said)
 
 

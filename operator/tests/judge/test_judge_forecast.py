@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from judge_worlds import steady
 from modelrollout.judge import evidence, forecast, guardrails, passages, restarts, rules
 from modelrollout.judge.arrays import Floats
 from modelrollout.judge.evidence import Counts, Values
@@ -283,3 +286,23 @@ def test_paths_meet_the_bound_when_so_many_walks_have() -> None:
         at = float(np.quantile(first, chance))
         z = float(passages.deviations(np.array([4.0]), chance)[0])
         assert at + z * np.sqrt(at) == pytest.approx(4, abs=0.05)
+
+
+@steady
+@given(
+    rule=st.sampled_from([ERRORS, LIMIT, ACCURACY, rules.error_ratio("errors", clustered=True), REWARD]),
+    per_second=st.sampled_from([0.0, 1e-4, 1.0, 1e5]),
+    share=st.sampled_from([0.0, 0.01, 0.5, 1.0]),
+    rate=st.sampled_from([0.0, 1e-9, 0.01, 0.5, 1.0]),
+    deviation=st.sampled_from([0.0, 1e-9, 1.0, 1e6]),
+    dispersion=st.sampled_from([1.0, 7.3, 1e4]),
+)
+def test_no_traffic_is_too_strange_for_a_forecast(
+    rule: Rule, per_second: float, share: float, rate: float, deviation: float, dispersion: float
+) -> None:
+    traffic = Traffic(per_second, share, (rate,), (deviation,) if rule.has_values else None)
+
+    said = forecast.forecast(rule, traffic, Terms(dispersion=dispersion))
+
+    assert 0 < said.fail_median_seconds <= said.fail_90_seconds
+    assert 0 < said.pass_median_seconds <= said.pass_90_seconds
