@@ -37,6 +37,7 @@ def _decided(status: RolloutStatus) -> dict[str, Any]:
     """What decisions change, without what every look changes."""
     return status.model_dump(
         exclude={
+            "blocks": True,
             "engine": True,
             "kopf": True,
             "last_look_at": True,
@@ -46,7 +47,7 @@ def _decided(status: RolloutStatus) -> dict[str, Any]:
             "guardrails": {"__all__": set(type(status.guardrails[0]).model_fields) - {"name", "verdict"}}
             if status.guardrails
             else True,
-            "stage": {"arm_requests", "looks", "soaked_seconds"},
+            "stage": {"arm_requests", "looks", "soaked_seconds", "warnings"},
             "traffic": {"observed", "seen"},
         }
     )

@@ -123,6 +123,17 @@ class EngineState(Contract):
     state: str = Field(max_length=8192, description="The e-processes, packed.")
 
 
+class JudgedBlocks(Contract):
+    """Blocks of equal length that were judged one after the other: what `replay` reads again."""
+
+    stage: int = Field(ge=0, description="Which stage they belong to, from 0.")
+    gate: bool = Field(False, description="Before the first of them, evidence to pass began anew.")
+    since: float = Field(description="When the first of them began, Unix seconds.")
+    seconds: float = Field(0.0, description="How long each of them is.")
+    count: int = Field(0, ge=0, description="How many they are; 0 when the stage has not been looked at yet.")
+    weight: int | None = Field(None, description="Weight of the candidate in all of them; empty when it changed.")
+
+
 class StageStatus(Contract):
     """The stage that the rollout is in."""
 
@@ -131,6 +142,9 @@ class StageStatus(Contract):
     soaked_seconds: float = Field(0.0, description="Time in it, counted in looks that were made.")
     looks: int = Field(0, description="Looks made in it.")
     arm_requests: list[int] = Field([], max_length=16, description="Requests in it: baseline, then candidates.")
+    warnings: list[Annotated[str, Field(max_length=512)]] = Field(
+        [], max_length=16, description="What this stage will probably not do as it goes, with the cure."
+    )
 
 
 class StageForecast(Contract):
@@ -197,6 +211,9 @@ class RolloutStatus(Contract):
         [], max_length=16, description="What the plan cannot do as it is written, and what would cure it."
     )
     engine: list[EngineState] = Field([], max_length=16, description="What the judge remembers; not for people.")
+    blocks: list[JudgedBlocks] = Field(
+        [], max_length=100, description="What was judged in this attempt, oldest first; not for people."
+    )
     conditions: list[Condition] = Field(
         [],
         max_length=16,

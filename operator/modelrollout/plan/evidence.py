@@ -52,6 +52,12 @@ def looked_at_seconds(spec: RolloutSpec, look: LookData, since: float) -> float:
     return max(0.0, min(look.until - max(look.since, since), seconds(spec.analysis.interval)))
 
 
+def weight_in_force(traffic: Traffic, look: LookData) -> int | None:
+    """The candidate's weight, None unless it was in force all through the look's block."""
+    is_in_force = traffic.applied_at is not None and traffic.applied_at <= look.since
+    return traffic.candidate_weight if is_in_force else None
+
+
 def _deciding(spec: RolloutSpec) -> set[str]:
     return {rail.name for rail in spec.guardrails if rail.action is not GuardrailAction.REPORT}
 
@@ -89,8 +95,8 @@ def _advanced(
 
 def _share(traffic: Traffic, look: LookData) -> float:
     """The candidate's configured share of the block, NaN unless it was in force all through it."""
-    is_in_force = traffic.applied_at is not None and traffic.applied_at <= look.since
-    return traffic.candidate_weight / 100 if is_in_force else nan
+    weight = weight_in_force(traffic, look)
+    return nan if weight is None else weight / 100
 
 
 def _advanced_query(rail: Guardrail, stored: EngineState, look: LookData, counted_seconds: float) -> EngineState:

@@ -1,11 +1,15 @@
 """Count a look: its evidence, its time, and what it showed of the split."""
 
+from dataclasses import asdict
+
 from modelrollout.api.contract import seconds
 from modelrollout.api.spec import RolloutSpec
 from modelrollout.api.status import RolloutStatus, StageStatus
-from modelrollout.plan import evidence, grid, shares
+from modelrollout.plan import engine, evidence, forecasts, grid, record, shares
 from modelrollout.plan.draft import Draft
 from modelrollout.plan.world import LookData, NoData, World
+
+LOOKS_BETWEEN_FORECASTS = 5
 
 
 def count(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
@@ -32,14 +36,29 @@ def count(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
 def _judged(draft: Draft, spec: RolloutSpec, world: World, look: LookData) -> Draft:
     status = draft.status
     judged = evidence.judge(spec, status, look, world.history, world.windows)
+    stage = _stage_after(status, spec, world, look, judged.is_complete)
+    paces, warnings = _forecast(spec, status, stage, judged)
     return draft.change(
         engine=judged.engine,
-        guardrails=judged.guardrails,
+        guardrails=[one.model_copy(update=paces.get(one.name, {})) for one in judged.guardrails],
         verdict=judged.verdict,
         looks=status.looks + 1,
-        stage=_stage_after(status, spec, world, look, judged.is_complete),
+        blocks=record.judged(status.blocks, look, evidence.weight_in_force(status.traffic, look)),
+        stage=stage.model_copy(update={"warnings": warnings}),
         no_data_since=_no_data_since(draft, not judged.is_complete),
     )
+
+
+def _forecast(
+    spec: RolloutSpec, status: RolloutStatus, stage: StageStatus, judged: evidence.Judged
+) -> tuple[dict[str, dict[str, str]], list[str]]:
+    """When each guardrail will have its verdict, and what the stage will not do; anew every few looks: it is dear."""
+    if status.looks % LOOKS_BETWEEN_FORECASTS and stage.looks > 1:
+        known = {one.name: {"fail_in": one.fail_in, "pass_in": one.pass_in} for one in status.guardrails}
+        return known, list(stage.warnings)
+    running = engine.running(spec, judged.engine)
+    paces, warnings = forecasts.live(spec, stage.index, stage.soaked_seconds, running)
+    return {name: asdict(pace) for name, pace in paces.items()}, list(warnings)
 
 
 def _nothing_can_arrive(status: RolloutStatus, world: World) -> bool:

@@ -7,7 +7,7 @@ from modelrollout.api.reasons import Reason
 from modelrollout.api.spec import Advance, GuardrailAction, OnInconclusive, OnNoData, RolloutSpec, Stage
 from modelrollout.api.status import ArmShare, Outcome, RolloutStatus, StageStatus, Traffic, Verdict
 from modelrollout.judge.refusals import Refusal
-from modelrollout.plan import engine, evidence, grid, shares
+from modelrollout.plan import engine, evidence, forecasts, grid, record, shares, traffics
 from modelrollout.plan.actions import Level
 from modelrollout.plan.attempts import weights_for
 from modelrollout.plan.draft import Draft, Hold, timestamp
@@ -139,6 +139,7 @@ def _enter(draft: Draft, spec: RolloutSpec, world: World, index: int, gate: bool
     entered = entered.recording(Reason.STAGE_STARTED, message, weight)
     if index == 0:
         return _first_look(entered, spec, world)
+    entered = entered.change(blocks=record.opened(draft.status.blocks, index, gate, draft.status.last_look_at or 0.0))
     if gate:
         return _past_gate(entered)
     return entered.change(engine=engine.released(entered.status.engine))
@@ -161,7 +162,17 @@ def _first_look(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
     interval = seconds(spec.analysis.interval)
     since = grid.newest_evaluation(draft.now, interval, world.uid, world.scrape_seconds)
     due = since + interval + grid.lag_seconds(world.scrape_seconds)
-    return draft.change(engine=engine.open_all(spec, world.history, world.windows), last_look_at=since, look_due_at=due)
+    opened, blocks = engine.open_all(spec, world.history, world.windows), record.opened([], 0, False, since)
+    begun = draft.change(engine=opened, blocks=blocks, last_look_at=since, look_due_at=due)
+    return _forewarned(begun, spec, world)
+
+
+def _forewarned(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
+    """How long each stage will need under the baseline's traffic, and what the plan cannot do as it is written."""
+    rules = {name: rule for name, (rule, _) in engine.running(spec, draft.status.engine).items()}
+    traffic = traffics.of_past(spec, rules, world.history, world.windows)
+    outlook = forecasts.at_start(spec, rules, traffic, world.history)
+    return draft.change(forecast=list(outlook.stages), warnings=list(outlook.warnings))
 
 
 def _promote(draft: Draft, spec: RolloutSpec) -> Draft:
