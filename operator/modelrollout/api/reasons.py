@@ -29,7 +29,6 @@ class Reason(StrEnum):
     ROLLED_BACK = "RolledBack"
     SUPERSEDED = "Superseded"
     POLICY_CHANGED = "PolicyChanged"
-    FORECAST = "Forecast"
     # Why it stays
     PAUSED_BY_SPEC = "PausedBySpec"
     GUARDRAIL_FAILED = "GuardrailFailed"
@@ -38,8 +37,6 @@ class Reason(StrEnum):
     MODEL_MISSING = "ModelMissing"
     MODEL_NOT_READY = "ModelNotReady"
     NO_BASELINE_HISTORY = "NoBaselineHistory"
-    LABELS_NOT_MATURE = "LabelsNotMature"
-    CANNOT_BE_JUDGED = "CannotBeJudged"
     SOAKING = "Soaking"
     JUDGING = "Judging"
     # What is wrong
@@ -72,7 +69,6 @@ MEANING: dict[Reason, str] = {
     Reason.ROLLED_BACK: "All traffic is back on the baseline.",
     Reason.SUPERSEDED: "The models or the plan changed, so a new attempt has replaced this one.",
     Reason.POLICY_CHANGED: "Guardrails or analysis changed; the next look uses them.",
-    Reason.FORECAST: "The plan was compared with the baseline's traffic: how long its stages will need.",
     Reason.PAUSED_BY_SPEC: "spec.paused is true.",
     Reason.GUARDRAIL_FAILED: "A guardrail failed.",
     Reason.INCONCLUSIVE: "A stage reached maxDuration without a verdict.",
@@ -80,8 +76,6 @@ MEANING: dict[Reason, str] = {
     Reason.MODEL_MISSING: "A Seldon Model that the spec names does not exist.",
     Reason.MODEL_NOT_READY: "A Seldon Model is not ready, so it gets no new traffic.",
     Reason.NO_BASELINE_HISTORY: "The baseline has served too few requests to choose the latency buckets to compare.",
-    Reason.LABELS_NOT_MATURE: "Labels of this attempt have not arrived yet.",
-    Reason.CANNOT_BE_JUDGED: "A guardrail cannot be judged as it is declared; its message says what is missing.",
     Reason.SOAKING: "The soak time of the stage is not over.",
     Reason.JUDGING: "The guardrails are still undecided.",
     Reason.SPEC_INVALID: "The spec cannot be followed.",

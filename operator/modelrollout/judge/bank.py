@@ -83,8 +83,9 @@ def _mean_limit(group: Group, block: Counts, past: Sums) -> Floats:
 
 def _bernstein(group: Group, block: Counts, past: Sums) -> Floats:
     running = _share(group.of(past.candidate_events), group.of(past.candidate_total), 0.0)
-    moments = (block.candidate_total, block.candidate_events, block.candidate_squares)
-    return means.bernstein_increments(*map(group.of, moments), running, group.null, group.grid)
+    total, values = group.of(block.candidate_total), group.of(block.candidate_events)
+    squares = group.of(block.candidate_squares)
+    return means.bernstein_increments(total, values, squares, running, group.null, group.grid)
 
 
 def _counted(group: Group, block: Counts) -> tuple[Floats, Floats, Floats, Floats]:

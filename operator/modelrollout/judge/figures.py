@@ -13,7 +13,7 @@ from modelrollout.judge.arrays import Columns, Floats
 from modelrollout.judge.estimates import Measure, Sums
 from modelrollout.judge.guardrails import State
 from modelrollout.judge.intervals import Interval
-from modelrollout.judge.rule import Rule
+from modelrollout.judge.rule import OF_MEANS, Rule
 
 ALPHA = 0.05  # an interval that ever misses does so with this probability
 
@@ -66,7 +66,7 @@ def _interval(rule: Rule, seen: Sums, column: Columns, phi: Floats) -> Interval:
 
     if rule.measure is Measure.RATIO:
         return intervals.ratio_interval(of(seen.candidate_pull), of(seen.baseline_pull), of(seen.spread), ALPHA, phi)
-    if rule.measure is Measure.LEVEL and not rule.has_values:
+    if rule.measure is Measure.LEVEL and not rule.kinds & OF_MEANS:  # shares, and values in 0-1
         return intervals.share_interval(of(seen.candidate_events), of(seen.candidate_total), ALPHA, phi)
     if rule.measure is Measure.LEVEL:
         return _mean_interval(seen, column, phi)
@@ -74,7 +74,8 @@ def _interval(rule: Rule, seen: Sums, column: Columns, phi: Floats) -> Interval:
     variance = np.fmax(*(of(found) for found in means.variances(*estimates.moments(seen))))
     comparison = of(seen.comparison)
     pull = of(seen.candidate_pull) - of(seen.baseline_pull)
-    return intervals.difference_interval(pull, comparison, variance * comparison, ALPHA, phi)
+    reach = 0.0 if rule.has_values else 1.0  # how far apart two shares, or values in 0-1, can be
+    return intervals.difference_interval(pull, comparison, variance * comparison, ALPHA, phi, reach)
 
 
 def _mean_interval(seen: Sums, column: Columns, phi: Floats) -> Interval:

@@ -69,6 +69,12 @@ def edges_wanted(engine: list[EngineState]) -> tuple[float, ...]:
     return tuple(sorted({edge for state in engine if _is_readable(state) for edge in unpack(state)[0].edges_ms}))
 
 
+def running(spec: RolloutSpec, engine: list[EngineState]) -> dict[str, tuple[Rule, State]]:
+    """Rule and evidence of every counting guardrail that can be read."""
+    counting = {rail.name for rail in spec.guardrails if rail.query is None}
+    return {state.name: unpack(state) for state in engine if state.name in counting and _is_readable(state)}
+
+
 def pack(rail: Guardrail, analysis: Analysis, rule: Rule, state: State) -> EngineState:
     """A counted guardrail as the status keeps it."""
     record = {"stamp": _stamp(rail, analysis), "record": rule.to_record()}

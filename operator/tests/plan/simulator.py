@@ -21,7 +21,7 @@ from modelrollout.cluster import EVENT, EXPERIMENT, MODEL, ROLLOUT, Cluster, Kin
 from modelrollout.controller import Controller, read_status
 from modelrollout.observe.batching import Question, Reader, Table
 from modelrollout.observe.memory import Key
-from modelrollout.observe.prometheus import Connection, Sample
+from modelrollout.observe.prometheus import Connection, Grid, Row, Sample
 from modelrollout.observe.queries import Template
 from modelrollout.settings import Settings
 
@@ -191,6 +191,11 @@ class Prometheus(Reader):
         if self.is_down:
             raise errors.MetricsUnavailable("Prometheus does not answer")
         return [Sample({}, self.value)]
+
+    async def rows(self, connection: Connection, promql: str, grid: Grid) -> list[Row]:
+        if self.is_down:
+            raise errors.MetricsUnavailable("Prometheus does not answer")
+        return []  # nothing is known of the day before
 
     def _row(self, question: Question, name: str, edges: Collection[float] | None) -> dict[float, float]:
         if question.template is Template.FRESH:

@@ -144,7 +144,8 @@ def test_the_interval_holds_the_truth_in_the_numbers_of_the_declaration(
 ) -> None:
     said = after(guarding(kind, **limits), block)
 
-    assert said.interval_low is not None and said.interval_high is not None
+    assert said.interval_low is not None
+    assert said.interval_high is not None
     assert said.interval_low < truth < said.interval_high
     assert said.interval_high - said.interval_low < 1
     assert unit in said.interval
@@ -208,7 +209,8 @@ def test_a_noisy_past_of_the_baseline_tempers_a_limit_from_the_first_look() -> N
     loud = evidence.judge(of, begun.model_copy(update={"engine": []}), look(), HISTORY, noisy)
 
     assert quiet.guardrails[0].dispersion == 1
-    assert loud.guardrails[0].dispersion is not None and loud.guardrails[0].dispersion > 10
+    assert loud.guardrails[0].dispersion is not None
+    assert loud.guardrails[0].dispersion > 10
 
 
 def _with_dispersion(of: RolloutSpec, chosen: str) -> RolloutSpec:
