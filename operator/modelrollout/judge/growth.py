@@ -24,7 +24,7 @@ from modelrollout.judge.priors import WEIGHTS
 HUGE = 1e9  # requests of the smaller arm in a block that stands for all looks
 POINTS = 16
 FEW = 4.0  # events of a look; up to here every count is a point of its own, beyond they are Gauss-Hermite points
-FULL = 20.0  # requests of an arm in a look; with fewer their number is uncertain too
+FULL = 4.0  # requests of an arm in a look; with fewer their number is uncertain too
 _roots, _masses = np.polynomial.hermite_e.hermegauss(POINTS)
 ROOTS: Floats = floats(_roots)
 MASSES: Floats = floats(_masses / _masses.sum())

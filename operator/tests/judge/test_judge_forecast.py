@@ -146,6 +146,11 @@ CELLS = {
         errors(10, 0.25, 0.01),
         "fail",
     ),
+    "clustered errors beyond a limit fail, 1 req/s at 50 %": (
+        rules.error_limit("errors", 0.02, clustered=True),
+        errors(1, 0.5, 0.01),
+        "fail",
+    ),
     "clustered wrong answers fail, 10 req/s at 25 %": (
         rules.share_drop("accuracy", clustered=True),
         errors(10, 0.25, 0.1),
