@@ -177,9 +177,10 @@ def _binomial(total: float, mean: float) -> Law:
     """Whole counts near the mean; requests are rounded up to a whole number, the mean is kept."""
     trials = ceil(total)
     counts = max(0, min(floor(mean) - POINTS // 3, trials - POINTS + 1)) + np.arange(POINTS, dtype=np.float64)
-    choose = gammaln(trials + 1) - gammaln(counts + 1) - gammaln(trials - counts + 1)
-    logs = choose + xlogy(counts, mean / trials) + xlog1py(trials - counts, -mean / trials)
-    return np.minimum(counts, total), _normed(np.exp(logs))
+    hits = np.minimum(counts, trials)
+    choose = gammaln(trials + 1) - gammaln(hits + 1) - gammaln(trials - hits + 1)
+    logs = choose + xlogy(hits, mean / trials) + xlog1py(trials - hits, -mean / trials)
+    return np.minimum(hits, total), _normed(np.where(counts <= trials, np.exp(logs), 0.0))
 
 
 def _normed(weights: Floats) -> Floats:

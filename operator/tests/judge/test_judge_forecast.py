@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from judge_worlds import steady
 from modelrollout.judge import evidence, forecast, guardrails, passages, restarts, rules
@@ -293,15 +293,19 @@ def test_paths_meet_the_bound_when_so_many_walks_have() -> None:
         assert at + z * np.sqrt(at) == pytest.approx(4, abs=0.05)
 
 
+CLUSTERED = (rules.error_ratio("errors", clustered=True), rules.error_limit("errors", 0.02, clustered=True))
+
+
 @steady
 @given(
-    rule=st.sampled_from([ERRORS, LIMIT, ACCURACY, rules.error_ratio("errors", clustered=True), REWARD]),
-    per_second=st.sampled_from([0.0, 1e-4, 1.0, 1e5]),
+    rule=st.sampled_from([ERRORS, LIMIT, ACCURACY, *CLUSTERED, REWARD]),
+    per_second=st.sampled_from([0.0, 1e-4, 1.0, 1e3, 1e5]),
     share=st.sampled_from([0.0, 0.01, 0.5, 1.0]),
     rate=st.sampled_from([0.0, 1e-9, 0.01, 0.5, 1.0]),
     deviation=st.sampled_from([0.0, 1e-9, 1.0, 1e6]),
     dispersion=st.sampled_from([1.0, 7.3, 1e4]),
 )
+@example(CLUSTERED[1], 1e5, 1.0, 1.0, 0.0, 1e4)
 def test_no_traffic_is_too_strange_for_a_forecast(
     rule: Rule, per_second: float, share: float, rate: float, deviation: float, dispersion: float
 ) -> None:
