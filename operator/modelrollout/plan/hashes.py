@@ -43,38 +43,25 @@ def policy(spec: RolloutSpec) -> str:
 
 def chosen(part: Contract, *without: str) -> dict[str, Any]:
     """This part of the spec as plain JSON values, but for defaults and the fields named in `without`."""
-<<<<<<< ours
-    fields = [field for field in _fields(type(part)) if field.name not in without]
-    values = {field.key: (_plain(getattr(part, field.name), field.forms), field) for field in fields}
-    return {key: value for key, (value, field) in values.items() if field.is_required or value != field.default}
-=======
     written = [(field, getattr(part, field.name)) for field in _fields(type(part)) if field.name not in without]
     values = [(field, _plain(value, field.forms)) for field, value in written if not field.is_left_out(value)]
     return {field.key: value for field, value in values if field.is_required or value != field.meant}
->>>>>>> theirs
 
 
 @dataclass(frozen=True)
 class _Field:
-<<<<<<< ours
-    """A field of the contract: its name here and in JSON, the forms its text may have, and its default as JSON."""
-=======
     """A field of the contract: its name here and in JSON, forms of its text, its default, and what that means."""
->>>>>>> theirs
 
     name: str
     key: str
     forms: frozenset[str]
     is_required: bool
     default: Any
-<<<<<<< ours
-=======
     meant: Any
 
     def is_left_out(self, value: Any) -> bool:
         """True for the default as it stands: most fields, and found without a look at what they mean."""
         return not self.is_required and value == self.default
->>>>>>> theirs
 
 
 @lru_cache
@@ -84,13 +71,8 @@ def _fields(kind: type[Contract]) -> tuple[_Field, ...]:
 
 def _field(name: str, info: FieldInfo) -> _Field:
     forms = frozenset(_forms(info))
-<<<<<<< ours
-    default = None if info.is_required() else _plain(info.get_default(call_default_factory=True), forms)
-    return _Field(name, info.alias or name, forms, info.is_required(), default)
-=======
     default = None if info.is_required() else info.get_default(call_default_factory=True)
     return _Field(name, info.alias or name, forms, info.is_required(), default, _plain(default, forms))
->>>>>>> theirs
 
 
 def _forms(info: FieldInfo) -> Iterator[str]:
