@@ -1,6 +1,6 @@
-"""What was seen since the last gate, for people: samples and rates per arm, and the ratio between them.
+"""What was seen since the last gate: sums per arm, and which column of them tells people most.
 
-These sums never decide anything; they only describe.
+They describe; of decisions they only tune bets, as what earlier looks showed.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from enum import Enum
 
 import numpy as np
 
-from modelrollout.judge.arrays import Columns, Floats, floats
+from modelrollout.judge.arrays import Floats, floats
 from modelrollout.judge.evidence import Counts
 from modelrollout.judge.means import Moments
 
@@ -90,13 +90,25 @@ def swapped(sums: Sums) -> Sums:
     )
 
 
-def telling(sums: Sums, headline: int, compared: Sequence[int]) -> Columns:
-    """The column [runs] that shows people the difference: the headline, unless another of those compared
+def of_run(sums: Sums, run: int) -> Sums:
+    """The sums of one run, each [columns]."""
+    return Sums(*(getattr(sums, field.name)[run] for field in FIELDS))
+
+
+def of_column(sums: Sums, column: int) -> Sums:
+    """The sums of one run's column, each a single number."""
+    return Sums(*(floats(getattr(sums, field.name)[column]) for field in FIELDS))
+
+
+def telling(sums: Sums, headline: int, compared: Sequence[int]) -> int:
+    """The column of one run that shows people the difference: the headline, unless another of those compared
     differs clearly more.
 
     "More" is the pooled two-proportion z. It only chooses what is shown: a slow model may differ at 50 ms and not at
     100 ms.
     """
+    if len(compared) < 2:
+        return headline
     total = sums.candidate_total + sums.baseline_total
     pooled = _share(sums.candidate_events + sums.baseline_events, total)
     ones = np.ones_like(total)
@@ -104,42 +116,8 @@ def telling(sums: Sums, headline: int, compared: Sequence[int]) -> Columns:
     spread = pooled * (1 - pooled) * per_request
     gap = _share(sums.candidate_events, sums.candidate_total) - _share(sums.baseline_events, sums.baseline_total)
     z = np.abs(np.nan_to_num(_share(gap, np.sqrt(np.maximum(spread, 0.0)))))
-    best = np.array(compared, dtype=np.intp)[np.argmax(z[:, list(compared)], axis=1)]
-    clearly = chosen(z, best) > np.maximum(CLEARLY, z[:, headline])
-    return np.where(clearly, best, headline).astype(np.intp)
-
-
-def chosen(values: Floats, column: Columns) -> Floats:
-    """The value of each run's column, [runs]."""
-    return floats(np.take_along_axis(values, column[:, None], 1)[:, 0])
-
-
-def ratio(sums: Sums, column: Columns) -> Floats:
-    """The Mantel-Haenszel ratio of event rates, candidate over baseline, [runs]; NaN when the baseline had no event.
-
-    Mantel and Haenszel 1959: sum s_c n_b/N over sum s_b n_c/N. It compares inside each look, so neither a change of
-    weight nor a drift of both arms moves it.
-    """
-    return _share(chosen(sums.candidate_pull, column), chosen(sums.baseline_pull, column))
-
-
-def difference(sums: Sums, column: Columns) -> Floats:
-    """The stratified difference of shares or means, candidate less baseline, [runs]; NaN before both arms were seen.
-
-    Weights n_c n_b / N per look (Mantel and Haenszel 1959), so a change of weight does not move it.
-    """
-    pull = chosen(sums.candidate_pull, column) - chosen(sums.baseline_pull, column)
-    return _share(pull, chosen(sums.comparison, column))
-
-
-def candidate_rate(sums: Sums, column: Columns) -> Floats:
-    """Events per candidate request, [runs]; NaN without requests."""
-    return _share(chosen(sums.candidate_events, column), chosen(sums.candidate_total, column))
-
-
-def baseline_rate(sums: Sums, column: Columns) -> Floats:
-    """Events per baseline request, [runs]; NaN without requests."""
-    return _share(chosen(sums.baseline_events, column), chosen(sums.baseline_total, column))
+    best = max(compared, key=lambda column: float(z[column]))
+    return best if z[best] > max(CLEARLY, z[headline]) else headline
 
 
 def _share(part: Floats, whole: Floats) -> Floats:

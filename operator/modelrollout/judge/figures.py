@@ -4,13 +4,13 @@ Figures never decide anything; they describe what was seen since the last gate.
 """
 
 from dataclasses import dataclass
-from math import isfinite
+from math import nan
 
 import numpy as np
 
 from modelrollout.judge import dispersion, estimates, intervals, means
-from modelrollout.judge.arrays import Columns, Floats
-from modelrollout.judge.estimates import Measure, Sums
+from modelrollout.judge.arrays import Floats, floats
+from modelrollout.judge.estimates import NOTHING, Measure, Sums
 from modelrollout.judge.guardrails import State
 from modelrollout.judge.intervals import Interval
 from modelrollout.judge.rule import OF_MEANS, Rule
@@ -22,10 +22,11 @@ ALPHA = 0.05  # an interval that ever misses does so with this probability
 class Figures:
     """One guardrail of one run; None is unknown.
 
-    Rates are events per request, or mean values; ratio is candidate over baseline (Mantel-Haenszel), difference
-    candidate less baseline. low and high bound what the rule compares (`Rule.measure`: the ratio, the difference, or
-    the candidate's rate) at every look with 95 %. All of one column: the headline, or another edge at which the arms
-    differ clearly more. dispersion (>= 1) is what evidence of the next look will be divided by.
+    Rates are events per request, or mean values; ratio is candidate over baseline, difference candidate less baseline,
+    both compared within each look (Mantel and Haenszel 1959: weights n_c n_b/N), so that neither a change of weight nor
+    a drift of both arms moves them. low and high bound what the rule compares (`Rule.measure`: the ratio, the
+    difference, or the candidate's rate) at every look with 95 %. All of one column: the headline, or another edge at
+    which the arms differ clearly more. dispersion (>= 1) is what evidence of the next look will be divided by.
     """
 
     column: int
@@ -42,48 +43,54 @@ class Figures:
 
 def read(rule: Rule, state: State, fixed_dispersion: float | None = None, run: int = 0) -> Figures:
     """The figures of one run. fixed_dispersion: as in `guardrails.advance`."""
-    seen, column = state.seen, estimates.telling(state.seen, rule.headline, rule.compared)
-    measured = dispersion.factor(state.scatter, rule.scatter_kind, rule.prior)
-    phi = measured if fixed_dispersion is None else np.full_like(measured, fixed_dispersion)
-    found = _interval(rule, seen, column, phi)
+    everything = estimates.of_run(state.seen, run)
+    column = estimates.telling(everything, rule.headline, rule.compared)
+    seen = estimates.of_column(everything, column)
+    measured = dispersion.factor(state.scatter, rule.scatter_kind, rule.prior)[run]
+    phi = float(measured) if fixed_dispersion is None else fixed_dispersion
+    found = _interval(rule, seen, phi)
     return Figures(
-        column=int(column[run]),
-        candidate_samples=round(float(estimates.chosen(seen.candidate_total, column)[run])),
-        baseline_samples=round(float(estimates.chosen(seen.baseline_total, column)[run])),
-        candidate_rate=_known(estimates.candidate_rate(seen, column), run),
-        baseline_rate=_known(estimates.baseline_rate(seen, column), run),
-        ratio=_known(estimates.ratio(seen, column), run),
-        difference=_known(estimates.difference(seen, column), run),
-        low=_known(found.low, run),
-        high=_known(found.high, run),
-        dispersion=float(phi[run]),
+        column=column,
+        candidate_samples=round(float(seen.candidate_total)),
+        baseline_samples=round(float(seen.baseline_total)),
+        candidate_rate=_known(_share(seen.candidate_events, seen.candidate_total)),
+        baseline_rate=_known(_share(seen.baseline_events, seen.baseline_total)),
+        ratio=_known(_share(seen.candidate_pull, seen.baseline_pull)),
+        difference=_known(_share(seen.candidate_pull - seen.baseline_pull, seen.comparison)),
+        low=_known(found.low),
+        high=_known(found.high),
+        dispersion=phi,
     )
 
 
-def _interval(rule: Rule, seen: Sums, column: Columns, phi: Floats) -> Interval:
-    def of(values: Floats) -> Floats:
-        return estimates.chosen(values, column)
-
+def _interval(rule: Rule, seen: Sums, phi: float) -> Interval:
     if rule.measure is Measure.RATIO:
-        return intervals.ratio_interval(of(seen.candidate_pull), of(seen.baseline_pull), of(seen.spread), ALPHA, phi)
-    if rule.measure is Measure.LEVEL and not rule.kinds & OF_MEANS:  # shares, and values in 0-1
-        return intervals.share_interval(of(seen.candidate_events), of(seen.candidate_total), ALPHA, phi)
-    if rule.measure is Measure.LEVEL:
-        return _mean_interval(seen, column, phi)
+        return intervals.ratio_interval(seen.candidate_pull, seen.baseline_pull, seen.spread, ALPHA, phi)
+    if rule.measure is Measure.DIFFERENCE:
+        return _difference_interval(rule, seen, phi)
+    if rule.kinds & OF_MEANS:
+        return _mean_interval(seen, phi)
+    return intervals.share_interval(seen.candidate_events, seen.candidate_total, ALPHA, phi)  # or values in 0-1
+
+
+def _difference_interval(rule: Rule, seen: Sums, phi: float) -> Interval:
     # Both weights of `intervals.difference_noise` sum to the comparison, so the larger variance is on the safe side.
-    variance = np.fmax(*(of(found) for found in means.variances(*estimates.moments(seen))))
-    comparison = of(seen.comparison)
-    pull = of(seen.candidate_pull) - of(seen.baseline_pull)
+    variance = np.fmax(*means.variances(*estimates.moments(seen)))
+    pull = seen.candidate_pull - seen.baseline_pull
     reach = 0.0 if rule.has_values else 1.0  # how far apart two shares, or values in 0-1, can be
-    return intervals.difference_interval(pull, comparison, variance * comparison, ALPHA, phi, reach)
+    return intervals.difference_interval(pull, seen.comparison, variance * seen.comparison, ALPHA, phi, reach)
 
 
-def _mean_interval(seen: Sums, column: Columns, phi: Floats) -> Interval:
-    mean = estimates.candidate_rate(seen, column)
-    deviation = np.sqrt(estimates.chosen(means.variance(estimates.moments(seen)[0]), column) * phi)
-    radius = intervals.mean_radius(estimates.chosen(seen.candidate_total, column), deviation, ALPHA)
-    return Interval(mean - radius, mean + radius)
+def _mean_interval(seen: Sums, phi: float) -> Interval:
+    mean = _share(seen.candidate_events, seen.candidate_total)
+    deviation = np.sqrt(means.variance(estimates.moments(seen)[0]) * phi)
+    radius = intervals.mean_radius(seen.candidate_total, deviation, ALPHA)
+    return Interval(floats(mean - radius), floats(mean + radius))
 
 
-def _known(values: Floats, run: int) -> float | None:
-    return float(values[run]) if isfinite(values[run]) else None
+def _share(part: Floats, whole: Floats) -> Floats:
+    return floats(part / whole if whole > NOTHING else nan)
+
+
+def _known(value: Floats) -> float | None:
+    return float(value) if np.isfinite(value) else None
