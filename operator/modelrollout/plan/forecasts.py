@@ -12,14 +12,14 @@ from modelrollout.api import contract
 from modelrollout.api.contract import fraction, seconds
 from modelrollout.api.spec import Advance, Guardrail, GuardrailAction, RolloutSpec
 from modelrollout.api.status import StageForecast
-from modelrollout.judge import advice, dispersion, forecast, restarts, verdicts
+from modelrollout.judge import advice, dispersion, forecast, restarts
 from modelrollout.judge.advice import Advice, StagePace
 from modelrollout.judge.forecast import Forecast, Terms
 from modelrollout.judge.growth import Traffic
 from modelrollout.judge.guardrails import State
 from modelrollout.judge.histograms import Histogram
 from modelrollout.judge.rule import Rule
-from modelrollout.plan import traffics, wording
+from modelrollout.plan import evidence, traffics, wording
 
 MOST_WARNINGS = 16
 LONGEST_WARNING = 512
@@ -132,19 +132,13 @@ def _terms(spec: RolloutSpec, name: str, index: int, phi: float) -> Terms:
     first_look, staged = (float(schedule.gamma(look, index + 1)) for look in (1, 2))
     return Terms(
         alpha=fraction(spec.analysis.alpha),
-        weight_of_alpha=_alpha_shares(spec).get(name, 1.0),
+        weight_of_alpha=evidence.alpha_shares(_counting(spec)).get(name, 1.0),
         dispersion=phi,
         interval_seconds=interval,
         planned_looks=planned,
         fail_stake=first_look if index == 0 else staged,
         pass_stake=first_look,
     )
-
-
-def _alpha_shares(spec: RolloutSpec) -> dict[str, float]:
-    """Guardrails that may roll back share alpha; any other is judged by itself at the whole alpha."""
-    armed = [rail for rail in _counting(spec) if rail.action is GuardrailAction.ROLLBACK]
-    return verdicts.equal_weights([rail.name for rail in armed], [rail.name for rail in armed if rail.critical])
 
 
 def _counting(spec: RolloutSpec) -> list[Guardrail]:
