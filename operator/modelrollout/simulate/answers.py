@@ -56,7 +56,7 @@ def text(study: Study, answers: Sequence[Answer]) -> str:
         [f"undecided after {study.world.hours:g} h", *(_undecided(one.climbed) for one in answers)],
         ["reached 100 %", *(_reached(one.climbed.promoted) for one in answers)],
         *(
-            [f"  passed {100 * step.share:g} %", *(_spent(one.climbed, stage) for one in answers)]
+            [f"  left {100 * step.share:g} %", *(_spent(one.climbed, stage) for one in answers)]
             for stage, step in enumerate(study.steps)
         ),
     ]
@@ -86,12 +86,12 @@ def _above(study: Study) -> list[str]:
 
 
 def _below(study: Study, has_peers: bool) -> list[str]:
-    lines = ["Times are medians, in brackets the time by which nine of ten had got there; of stages, the time in them."]
+    lines = ["Times are medians, in brackets when nine of ten had got there; of stages, the time spent in them."]
     if study.world.onset_hours:
         lines.append(f"Harm begins after {study.world.onset_hours:g} h; its times are counted from the start.")
     if has_peers:
         lines.append(
-            f"The other tools' rules are ours, after their behaviour, at {100 * study.steps[0].share:g} % all the time; "
+            f"The other tools' rules are ours, after their behaviour, at {100 * study.steps[0].share:g} % throughout; "
             "their limit lies halfway between the baseline and the first harmful candidate."
         )
     return lines + [f"Note: {note}." for note in study.notes]

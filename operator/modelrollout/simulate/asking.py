@@ -47,19 +47,19 @@ def whole(name: str, value: str, most: int) -> int:
     return option(name, value, lambda text: int(_between(int(text), 0, most + 1)), cure)
 
 
-def duration(name: str, value: str) -> float:
-    """Seconds of a duration such as `30s`, `5m` or `1h30m`; above 0."""
-    cure = "give a duration above 0, for example 30s, 5m or 1h30m"
-    return option(name, value, lambda text: _between(seconds(_matching(DURATION, text)), 0, 1e9), cure)
+def duration(name: str, value: str, above: float = 0.0) -> float:
+    """Seconds of a duration such as `30s`, `5m` or `1h30m`; above so many seconds."""
+    cure = f"give a duration above {above:g}s, for example 30s, 5m or 1h30m"
+    return option(name, value, lambda text: _between(seconds(_matching(DURATION, text)), above, 1e9), cure)
 
 
-def weights(name: str, value: str) -> tuple[float, ...]:
-    """Rising weights in percent such as `5,25,50`, each above 0 and below 100, as shares (0-1)."""
-    cure = "give rising percentages from 1 to 99, for example 5,25,50"
-    found = tuple(option(name, value, lambda text: [_between(float(part), 0, 100) for part in text.split(",")], cure))
-    if sorted(set(found)) != list(found):
+def weights(name: str, value: str) -> tuple[int, ...]:
+    """Rising weights in percent such as `5,25,50`, each above 0 and below 100."""
+    cure = "give rising whole percentages from 1 to 99, for example 5,25,50"
+    found = option(name, value, lambda text: [int(_between(int(part), 0, 100)) for part in text.split(",")], cure)
+    if sorted(set(found)) != found:
         raise Unclear(f"{name} is '{value}': {cure}")
-    return tuple(part / 100 for part in found)
+    return tuple(found)
 
 
 def given(options: argparse.Namespace, name: str) -> str | None:

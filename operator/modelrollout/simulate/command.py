@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
         from modelrollout.simulate import pictures
 
         cases = [(one.words, one.rollbacks) for one in found]
-        pictures.draw_study(cases, picture)
+        pictures.draw_study(cases, study.world.hours, picture)
     return 0
 
 

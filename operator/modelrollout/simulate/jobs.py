@@ -12,14 +12,14 @@ from modelrollout.simulate.ours import Guarded, Ours
 from modelrollout.simulate.runs import Times, Until
 from modelrollout.simulate.worlds import World
 
-RUNS_PER_HISTORY = 25
+RUNS_PER_HISTORY = 50
 
 Results = dict[tuple[str, str], Times]  # by names of world and contestant
 
 
 @dataclass(frozen=True)
 class Job:
-    """One world for some contestants. With history, each 25 runs know a day of the baseline's own before them."""
+    """One world for some contestants. With history, each 50 runs know a day of the baseline's own before them."""
 
     world: World
     contestants: tuple[Contestant, ...]

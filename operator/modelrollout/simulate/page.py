@@ -87,7 +87,7 @@ A model with hardly an error would never pass a comparison alone; the floor (0.5
 
 A candidate exactly at the floor and at the margin passed within 24 hours in {corner} (10 / 100 req/s).
 
-![The evidence of sixteen hundred looks: healthy and harmful candidates]({paths})
+![E-values of healthy and of harmful candidates over three hours]({paths})
 
 ## More
 

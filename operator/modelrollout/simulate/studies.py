@@ -106,23 +106,24 @@ def _spec_of_file(path: Path, options: argparse.Namespace) -> RolloutSpec:
 def _spec_of_options(options: argparse.Namespace) -> RolloutSpec:
     if options.stages is not None and options.weight is not None:
         raise Unclear(f"--weight is '{options.weight}': --stages says it all, leave --weight out")
-    asked = ("--stages", options.stages) if options.stages is not None else ("--weight", options.weight or "5")
-    shares = asking.weights(*asked)
+    weights = asking.weights("--stages", options.stages) if options.stages else _one_weight(options.weight or "5")
     interval = options.interval or "30s"
-    asking.duration("--interval", interval)
+    asking.duration("--interval", interval, above=0.999)
     alpha = options.alpha or "5%"
     asking.share("--alpha", alpha)
-    stages: list[dict[str, Any]] = [{"weight": round(100 * share)} for share in shares]
-    if any(abs(100 * share - round(100 * share)) > 1e-9 for share in shares):
-        raise Unclear(f"{asked[0]} is '{asked[1]}': weights are whole percentages, for example 5,25,50")
+    stages = [{"weight": weight} for weight in (*weights, 100)]
     raw = {
         "baseline": {"name": "baseline"},
         "candidates": [{"name": "candidate"}],
-        "strategy": {"canary": {"stages": [*stages, {"weight": 100}]}},
+        "strategy": {"canary": {"stages": stages}},
         "guardrails": [_default(kind) for kind in options.guard or ["errors"]],
         "analysis": {"interval": interval, "alpha": alpha, "clustered": bool(options.clustered)},
     }
     return _parsed(raw, "")
+
+
+def _one_weight(weight: str) -> tuple[int]:
+    return (asking.whole("--weight", weight, 99),)
 
 
 def _default(kind: str) -> dict[str, Any]:

@@ -60,10 +60,10 @@ def _asked_harm(rail: Guardrail, quality: Quality, options: argparse.Namespace) 
         return Harm(f"quality {options.candidate_quality}", {rail.name: worse / quality.rate})
     if rail.latency is not None and options.candidate_slower:
         slower = asking.increase("--candidate-slower", options.candidate_slower)
-        return Harm(f"{options.candidate_slower} slower", {rail.name: 1 + slower})
+        return Harm(f"answers {options.candidate_slower} slower", {rail.name: 1 + slower})
     if rail.mean is not None and options.candidate_mean:
         mean = asking.positive("--candidate-mean", options.candidate_mean, "0.95")
-        return Harm(f"mean {options.candidate_mean}", {rail.name: mean / float(options.baseline_mean)})
+        return Harm(f"a mean of {options.candidate_mean}", {rail.name: mean / float(options.baseline_mean)})
     return None
 
 
@@ -71,10 +71,10 @@ def _usual_harm(rail: Guardrail, quality: Quality) -> Harm:
     if rail.ratio is not None and isinstance(quality, Errors):
         return Harm("quality 2 pp lower", {rail.name: (quality.rate + 0.02) / quality.rate})
     if rail.latency is not None:
-        return Harm("20 % slower", {rail.name: 1.2})
+        return Harm("answers 20 % slower", {rail.name: 1.2})
     if rail.mean is not None:
         less = rails.less_is_better(rail.mean)
-        return Harm(f"mean 5 % {'higher' if less else 'lower'}", {rail.name: 1.05 if less else 0.95})
+        return Harm(f"a mean 5 % {'higher' if less else 'lower'}", {rail.name: 1.05 if less else 0.95})
     return Harm("twice the errors", {rail.name: 2.0})
 
 

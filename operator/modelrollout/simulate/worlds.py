@@ -24,10 +24,11 @@ BURST_FACTOR = 10.0
 class Trouble:
     """What makes real traffic unlike a textbook's.
 
-    diurnal: how far traffic swings around its mean over a day (0.6 is +-60 %). bursts: incidents that multiply the
-    errors of both arms by ten for about ten minutes. arm_noise: standard deviation of an arm's own slow noise in its
-    log rate, with a memory of ten minutes. common_noise: the same, shared by both arms. resets: chance per look and
-    arm that its counters start anew. missed: chance that a look is not made, so that the next block is longer.
+    diurnal: how far traffic and errors swing around their means over a day (0.6 is +-60 %). bursts: incidents that
+    multiply the errors of both arms by ten for about ten minutes. arm_noise: standard deviation of an arm's own slow
+    noise in its log rate, with a memory of ten minutes. common_noise: the same, shared by both arms. resets: chance
+    per look and arm that its counters start anew. missed: chance that a look is not made, so that the next block is
+    longer.
     """
 
     diurnal: float = 0.0
@@ -113,9 +114,10 @@ class _Stream:
 
     def _block(self, interval: int, share: Floats) -> dict[str, Pair]:
         world = self.world
-        expected = world.per_second * world.interval_seconds * self._daytime(interval)
+        daytime = self._daytime(interval)
+        expected = world.per_second * world.interval_seconds * daytime
         n_c, n_b = (self._arrivals(expected * part) for part in (share, 1 - share))
-        burst = self._bursts()
+        burst = daytime * self._bursts()
         rate_c, rate_b = (burst * self._noisy(arm) for arm in ("candidate", "baseline"))
         harmed = (interval - 1) * world.interval_seconds >= world.onset_hours * 3600
         block = {}
