@@ -5,7 +5,7 @@ from dataclasses import asdict
 from modelrollout.api.contract import seconds
 from modelrollout.api.spec import RolloutSpec
 from modelrollout.api.status import RolloutStatus, StageStatus
-from modelrollout.plan import engine, evidence, forecasts, grid, record, shares
+from modelrollout.plan import engine, evidence, forecasts, grid, labels, record, shares
 from modelrollout.plan.draft import Draft
 from modelrollout.plan.world import LookData, NoData, World
 
@@ -58,7 +58,8 @@ def _forecast(
         return known, list(stage.warnings)
     running = engine.running(spec, judged.engine)
     paces, warnings = forecasts.live(spec, stage.index, stage.soaked_seconds, running)
-    return {name: asdict(pace) for name, pace in paces.items()}, list(warnings)
+    said = [*labels.warnings(spec, stage, running), *warnings][: forecasts.MOST_WARNINGS]
+    return {name: asdict(pace) for name, pace in paces.items()}, said
 
 
 def _nothing_can_arrive(status: RolloutStatus, world: World) -> bool:

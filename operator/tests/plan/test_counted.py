@@ -164,6 +164,19 @@ def test_evidence_begins_when_labels_of_the_attempt_can_have_come() -> None:
     assert late.candidate.samples == 10 * 500
 
 
+@pytest.mark.parametrize(("candidate", "is_told"), [(500, False), (300, True)])
+def test_labels_that_are_lost_for_one_arm_are_told(candidate: int, is_told: bool) -> None:
+    """Half of the traffic is the candidate's, and so should half of the labels be."""
+    of = guarding("ratio")
+    block = look((500, 500), counted={"own": (labels(500, 50), labels(candidate, candidate / 10))})
+
+    decision = decide(of, status(of), world(experiment(50, 50), look=block))
+
+    assert decision.status.stage is not None
+    told_of = [one for one in decision.status.stage.warnings if "which has 50 % of the traffic" in one]
+    assert bool(told_of) is is_told
+
+
 def test_a_wait_for_labels_does_not_hold_the_soak() -> None:
     of = guarding("ratio", labelDelay="10m")
 
