@@ -1,18 +1,21 @@
-"""`python -m modelrollout`: run the operator, or print the CustomResourceDefinition."""
+"""`python -m modelrollout`: run the operator, print the CustomResourceDefinition, or judge the past again."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 
 from modelrollout.api import crd
+from modelrollout.replay import command as replay
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code. Both sub-commands end with 0; argparse ends with 2 on options it does not know."""
+    """The exit code; argparse ends with 2 on options it does not know."""
     options = parser().parse_args(arguments)
     if options.command == "crd":
         sys.stdout.write(crd.manifest())
         return 0
+    if options.command in replay.COMMANDS:
+        return replay.run(options)
     # Late, so that printing the definition needs neither kopf nor a cluster.
     from modelrollout import handlers
 
@@ -33,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
         "--namespace", action="append", default=[], metavar="NS", help="namespace to watch; may be given several times"
     )
     scope.add_argument("--all-namespaces", action="store_true", help="watch every namespace")
+    replay.add_arguments(commands)
     return parser
 
 
