@@ -47,10 +47,10 @@ def whole(name: str, value: str, most: int) -> int:
     return option(name, value, lambda text: int(_between(int(text), 0, most + 1)), cure)
 
 
-def duration(name: str, value: str, above: float = 0.0) -> float:
-    """Seconds of a duration such as `30s`, `5m` or `1h30m`; above so many seconds."""
-    cure = f"give a duration above {above:g}s, for example 30s, 5m or 1h30m"
-    return option(name, value, lambda text: _between(seconds(_matching(DURATION, text)), above, 1e9), cure)
+def duration(name: str, value: str, least: float = 0.001) -> float:
+    """Seconds of a duration such as `30s`, `5m` or `1h30m`; at least so many."""
+    cure = f"give a duration of at least {least:g}s, for example 30s, 5m or 1h30m"
+    return option(name, value, lambda text: _between(seconds(_matching(DURATION, text)), least - 1e-9, 1e9), cure)
 
 
 def weights(name: str, value: str) -> tuple[int, ...]:

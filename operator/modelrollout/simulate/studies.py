@@ -108,7 +108,7 @@ def _spec_of_options(options: argparse.Namespace) -> RolloutSpec:
         raise Unclear(f"--weight is '{options.weight}': --stages says it all, leave --weight out")
     weights = asking.weights("--stages", options.stages) if options.stages else _one_weight(options.weight or "5")
     interval = options.interval or "30s"
-    asking.duration("--interval", interval, above=0.999)
+    asking.duration("--interval", interval, least=1.0)
     alpha = options.alpha or "5%"
     asking.share("--alpha", alpha)
     stages = [{"weight": weight} for weight in (*weights, 100)]

@@ -1,7 +1,7 @@
 """What many runs say together: rates with their intervals, medians and 90 % points of times."""
 
 from dataclasses import dataclass
-from math import sqrt
+from math import inf, sqrt
 
 import numpy as np
 
@@ -39,7 +39,8 @@ class Rate:
 class Delay:
     """Minutes until something happened: how often it did, median and 90 % point over all runs.
 
-    A point is infinite when too few runs got there: half of them for the median, nine tenths for the 90 % point.
+    A point is infinite when too few runs got there (half of them for the median, nine tenths for the 90 % point) or
+    when there was none.
     """
 
     reached: Rate
@@ -64,4 +65,4 @@ def after(minutes: Floats, onset: float) -> Floats:
 
 def _point(minutes: Floats, quantile: float) -> float:
     """The smallest time that so large a share of the runs did not exceed."""
-    return float(np.sort(minutes)[int(np.ceil(quantile * len(minutes))) - 1]) if len(minutes) else float("nan")
+    return float(np.sort(minutes)[int(np.ceil(quantile * len(minutes))) - 1]) if len(minutes) else inf
