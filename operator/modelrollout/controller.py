@@ -33,7 +33,7 @@ from modelrollout.observe.history import HistoryAsk, read_windows
 from modelrollout.observe.memory import Key, Memory, Seen
 from modelrollout.observe.prometheus import Connection
 from modelrollout.observe.settling import Settling
-from modelrollout.plan import grid, machine, standing, steering
+from modelrollout.plan import attempts, grid, machine, standing, steering
 from modelrollout.plan.actions import Decision
 from modelrollout.plan.world import History, LookData, NoData, World
 from modelrollout.settings import Settings
@@ -58,6 +58,7 @@ class Controller:
         self._settings = settings
         self._clock = clock
         self._live: dict[str, Live] = {}
+        self._refusals: dict[Key, str] = {}
         self._memory = Memory()
         self._reporter = socket.gethostname()[:120]
         self.settling = Settling()
@@ -83,11 +84,12 @@ class Controller:
         rollout = await self._cluster.get(ROLLOUT, key.namespace, key.name)
         if rollout is None or rollout["metadata"].get("deletionTimestamp"):
             self._memory.drop(key)
+            self._refusals.pop(key, None)
             return None
-        try:
-            spec = api_spec.parse(rollout["spec"])
-        except errors.SpecInvalid as refused:
-            return await self._refuse(rollout, read_status(rollout), str(refused))
+        spec, refusal = _spec_to_follow(rollout)
+        self._refusals[key] = refusal
+        if spec is None:
+            return await self._refuse(rollout, read_status(rollout), refusal)
         seen = await self._see(key, rollout, spec)
         return await self._carry_out(key, seen, *await self._decide(key, seen))
 
@@ -95,9 +97,8 @@ class Controller:
         """Put all traffic back on the baseline before the rollout goes. The Experiment goes with it."""
         metadata = rollout["metadata"]
         self._live.pop(metadata["uid"], None)
-        try:
-            spec = api_spec.parse(rollout["spec"])
-        except errors.SpecInvalid:
+        spec, _ = _spec_to_follow(rollout)
+        if spec is None:
             return  # a spec that was never valid has no Experiment
         name = steering.experiment_name(spec, metadata["name"])
         found = await self._cluster.get(EXPERIMENT, metadata["namespace"], name)
@@ -158,7 +159,10 @@ class Controller:
     async def _decide(self, key: Key, seen: Seen) -> tuple[RolloutStatus, World, Decision]:
         status = self._newest(seen.rollout, seen.written)
         world = await self._with_metrics(self._world(seen), key, seen.spec, status)
-        return status, world, machine.next_step(seen.spec, status, world, self._clock(), key.name)
+        return status, world, self._next_step(key, seen.spec, status, world)
+
+    def _next_step(self, key: Key, spec: RolloutSpec, status: RolloutStatus, world: World) -> Decision:
+        return machine.next_step(spec, status, world, self._clock(), key.name, self._refusals.get(key, ""))
 
     def _world(self, seen: Seen) -> World:
         view, metadata = seen.experiment, seen.rollout["metadata"]
@@ -273,6 +277,14 @@ def read_status(rollout: Object) -> RolloutStatus:
     except ValidationError as broken:
         log.warning("status of %s cannot be read and begins anew: %s", rollout["metadata"]["name"], broken)
         return RolloutStatus(kopf=raw.get("kopf"))
+
+
+def _spec_to_follow(rollout: Object) -> tuple[RolloutSpec | None, str]:
+    """The spec, or else the last valid one and what is wrong with the present one."""
+    try:
+        return api_spec.parse(rollout["spec"]), ""
+    except errors.SpecInvalid as refused:
+        return attempts.followed(read_status(rollout)), str(refused)
 
 
 def _ours(status: RolloutStatus) -> RolloutStatus:

@@ -190,6 +190,9 @@ class RolloutStatus(Contract):
     revision: str = Field("", max_length=64, description="Hash of what makes an attempt: arms and stages.")
     artefacts: list[Artefact] = Field([], max_length=16, description="What each arm served when the attempt began.")
     policy_hash: str = Field("", max_length=64, description="Hash of guardrails and analysis as last applied.")
+    followed: str = Field(
+        "", max_length=32768, description="The last valid spec, followed while the present one is not; not for people."
+    )
     outcome: Outcome | None = Field(None, description="How the attempt ended; empty while it runs.")
     stage: StageStatus | None = Field(None, description="The stage that the rollout is in.")
     stage_summary: str = Field("", max_length=16, description="Stage and number of stages, like 2/4.")

@@ -1,15 +1,23 @@
 """Is this still the same run of the plan? If not, begin a new one from weight 0."""
 
+import json
+from dataclasses import replace
+
+from modelrollout.api import spec as api_spec
 from modelrollout.api.reasons import Reason
 from modelrollout.api.spec import RolloutSpec
 from modelrollout.api.status import ArmShare, Artefact, Outcome, RolloutStatus, Traffic, Verdict
+from modelrollout.errors import SpecInvalid
 from modelrollout.plan import engine, hashes
 from modelrollout.plan.draft import Draft
 from modelrollout.plan.world import World
 
+LONGEST_SPEC = 32768  # characters; more makes the API server refuse the whole status
+
 
 def begin(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
     """The draft of the attempt that this spec and these artefacts ask for."""
+    draft = _remember_spec(draft, spec, world)
     status = draft.status
     why = _why_new(status, spec, world)
     if not why:
@@ -18,6 +26,7 @@ def begin(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
         attempt=status.attempt + 1,
         revision=hashes.revision(spec),
         policy_hash=hashes.policy(spec),
+        followed=status.followed,
         traffic=Traffic(
             wanted=weights_for(spec, 0),
             candidate_weight=status.traffic.candidate_weight,
@@ -27,12 +36,20 @@ def begin(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
         history=status.history,
         kopf=status.kopf,
     )
-    started = Draft(fresh, draft.now)
+    started = replace(draft, status=fresh)
     if status.attempt and status.outcome is None:
         message = f"{Outcome.SUPERSEDED} attempt {status.attempt}: {why}"
         started = started.recording(Reason.SUPERSEDED, message, 0)
     message = f"Attempt {fresh.attempt} begins: {spec.candidate.name} against {spec.baseline.name}"
     return _remember_artefacts(started.recording(Reason.ATTEMPT_STARTED, message, 0), spec, world)
+
+
+def followed(status: RolloutStatus) -> RolloutSpec | None:
+    """The last valid spec, once an attempt has begun under it; None when there is none that can be read."""
+    try:
+        return api_spec.parse(json.loads(status.followed)) if status.followed else None
+    except SpecInvalid:
+        return None
 
 
 def weights_for(spec: RolloutSpec, candidate_weight: int) -> list[ArmShare]:
@@ -41,6 +58,14 @@ def weights_for(spec: RolloutSpec, candidate_weight: int) -> list[ArmShare]:
         ArmShare(name=spec.baseline.name, weight=100 - candidate_weight),
         ArmShare(name=spec.candidate.name, weight=candidate_weight),
     ]
+
+
+def _remember_spec(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
+    """Keep what the user chose, for a time in which the present spec is not valid. One that is too long is not kept."""
+    if draft.status.followed and draft.status.observed_generation == world.generation:
+        return draft
+    text = json.dumps(hashes.chosen(spec), separators=(",", ":"))
+    return draft.change(followed=text if len(text) <= LONGEST_SPEC else "")
 
 
 def _why_new(status: RolloutStatus, spec: RolloutSpec, world: World) -> str:

@@ -24,7 +24,10 @@ class Hold:
 
 @dataclass(frozen=True)
 class Draft:
-    """Status so far, what shall be done, and why we stay (if we do)."""
+    """Status so far, what shall be done, and why we stay (if we do).
+
+    `refusal` says what is wrong with the present spec; what is followed then is the last valid one.
+    """
 
     status: RolloutStatus
     now: float
@@ -32,6 +35,7 @@ class Draft:
     notices: tuple[Notice, ...] = ()
     hold: Hold | None = None
     drift: str = ""
+    refusal: str = ""
 
     def change(self, **fields: Any) -> Self:
         """The same draft with these fields of the status changed."""

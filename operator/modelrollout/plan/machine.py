@@ -8,13 +8,17 @@ from modelrollout.plan.draft import Draft
 from modelrollout.plan.world import World
 
 
-def next_step(spec: RolloutSpec, status: RolloutStatus, world: World, now: float, rollout: str) -> Decision:
+def next_step(
+    spec: RolloutSpec, status: RolloutStatus, world: World, now: float, rollout: str, refusal: str = ""
+) -> Decision:
     """What to do now, and why.
 
-    `now` is Unix seconds, `rollout` the name of the object. Nothing is changed: the same arguments give the same
-    decision, and the decision's own status leads to itself as long as the world stays the same.
+    `now` is Unix seconds, `rollout` the name of the object. `refusal` says what is wrong with the present spec when
+    `spec` is the last valid one: then looks go on and a Fail rolls back, but nothing begins and no stage ends.
+    Nothing is changed: the same arguments give the same decision, and the decision's own status leads to itself as
+    long as the world stays the same.
     """
-    draft = attempts.begin(Draft(status, now), spec, world)
+    draft = attempts.begin(Draft(status, now, refusal=refusal), spec, world)
     draft = steering.permit(draft, spec, world, rollout)
     draft = looks.count(draft, spec, world)
     draft = stages.move(draft, spec, world)

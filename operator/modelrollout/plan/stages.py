@@ -51,6 +51,8 @@ def stage_number(status: RolloutStatus) -> int:
 
 
 def _reasons_to_stay(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
+    if draft.refusal:
+        draft = draft.staying(Hold(Reason.SPEC_INVALID, draft.refusal))
     for name in (spec.baseline.name, spec.candidate.name):
         model = world.models.get(name)
         if model is None:

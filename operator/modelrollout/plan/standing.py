@@ -34,7 +34,7 @@ def describe(draft: Draft, spec: RolloutSpec, world: World) -> Decision:
     phase, reason, message = _phase(draft, spec, world)
     said = [
         *_kstatus(phase, reason, message),
-        Said(ConditionType.SPEC_VALID, True, Reason.VALID),
+        _spec(draft),
         _models(spec, world),
         _traffic(status, world),
         *_metrics(draft, world),
@@ -99,6 +99,8 @@ def _phase(draft: Draft, spec: RolloutSpec, world: World) -> tuple[Phase, Reason
         return Phase.DEGRADED, hold.reason, hold.message
     if status.outcome is Outcome.ROLLED_BACK:
         return _rolled_back(draft, spec, world, newest)
+    if draft.refusal:
+        return Phase.DEGRADED, Reason.SPEC_INVALID, f"{draft.refusal}; until then the last valid spec is followed"
     if status.outcome is Outcome.PROMOTED:
         return Phase.HEALTHY, Reason.PROMOTED, newest
     if hold and hold.paused:
@@ -138,6 +140,12 @@ def _kstatus(phase: Phase, reason: Reason, message: str) -> list[Said]:
         Said(ConditionType.RECONCILING, not rests, Reason.NOTHING_TO_DO if rests else reason, waits),
         Said(ConditionType.STALLED, stalled, reason if stalled else Reason.NOT_STALLED, message if stalled else ""),
     ]
+
+
+def _spec(draft: Draft) -> Said:
+    if draft.refusal:
+        return Said(ConditionType.SPEC_VALID, False, Reason.SPEC_INVALID, draft.refusal)
+    return Said(ConditionType.SPEC_VALID, True, Reason.VALID)
 
 
 def _models(spec: RolloutSpec, world: World) -> Said:

@@ -52,6 +52,11 @@ def _kill(sim: Simulation, value: float) -> None:
     sim.run(31)
 
 
+def _break_spec(sim: Simulation, value: float) -> None:
+    sim.is_spec_broken = bool(value % 2)
+    sim.set_spec()
+
+
 def _outage(sim: Simulation, value: float) -> None:
     sim.prometheus.is_down = bool(value % 2)
 
@@ -78,6 +83,7 @@ MOVES: dict[str, Callable[[Simulation, float], object]] = {
     "a new version": lambda sim, value: sim.set_model(_arm(value), version=f"v{value:g}"),
     "pause": lambda sim, value: sim.set_spec(paused=bool(value % 2)),
     "guardrails": lambda sim, value: sim.set_spec(guardrails=GUARDRAILS[int(value) % len(GUARDRAILS)]),
+    "a spec that is not valid": _break_spec,
     "stages": lambda sim, value: sim.set_spec(strategy=_strategy(value)),
 }
 # Trouble that leaves the spec, the models and the candidate's quality as they are.
@@ -92,6 +98,7 @@ TROUBLE = (
     "outage",
     "seldon",
     "weights by hand",
+    "a spec that is not valid",
 )
 
 
@@ -119,4 +126,5 @@ def heal(sim: Simulation) -> None:
     sim.api.fuse, sim.prometheus.is_down, sim.seldon = None, False, "talks"
     for name in (BASELINE, CANDIDATE):
         sim.set_model(name, is_ready=True)
+    sim.is_spec_broken = False
     sim.set_spec(paused=False)

@@ -228,6 +228,7 @@ class Simulation:
         self.error_rate, self.slow_share = 0.0, 0.0
         self.seldon = "talks"
         self.per_second = 400.0
+        self.is_spec_broken = False  # the declared spec has a field that nobody knows
         self.pinned = 0.0  # part of the clients who ask for the candidate by a header, whatever its weight
         self.raw = raw or raw_spec()
         self.flaps: set[tuple[str, int]] = set()
@@ -253,7 +254,8 @@ class Simulation:
         known = self.api.objects.get(
             (ROLLOUT.plural, NAME), {"metadata": {"name": NAME, "namespace": "models", "uid": UID}}
         )
-        self.api.put(ROLLOUT, {**known, "spec": self.raw})
+        broken = {"surprise": True} if self.is_spec_broken else {}
+        self.api.put(ROLLOUT, {**known, "spec": self.raw | broken})
 
     def set_model(self, name: str, is_ready: bool | None = None, version: str | None = None) -> None:
         """Edit a Model or let it fall over."""

@@ -65,6 +65,8 @@ def test_invariant_02_nothing_reaches_100_without_evidence(stages: Stages, histo
 
     def check(sim: Simulation) -> None:
         status = sim.status
+        if sim.is_spec_broken:
+            return  # the plan that is followed then is another than the declared one
         if status.outcome is None and status.stage and status.stage.index + 1 == len(api_spec.parse(sim.raw).stages):
             until = status.last_look_at or 0.0
             answered = sim.counters.between(CANDIDATE, NOW, until)[0]
