@@ -1,4 +1,4 @@
-"""`python -m modelrollout`: run the operator, print the CustomResourceDefinition, or judge the past again."""
+"""`python -m modelrollout`: run the operator, print the CustomResourceDefinition, simulate, or judge the past again."""
 
 import argparse
 import sys
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from modelrollout.api import crd
 from modelrollout.replay import command as replay
+from modelrollout.simulate import command as simulate
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -16,6 +17,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if options.command in replay.COMMANDS:
         return replay.run(options)
+    if options.command == "simulate":
+        return simulate.run(options)
     # Late, so that printing the definition needs neither kopf nor a cluster.
     from modelrollout import handlers
 
@@ -36,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
         "--namespace", action="append", default=[], metavar="NS", help="namespace to watch; may be given several times"
     )
     scope.add_argument("--all-namespaces", action="store_true", help="watch every namespace")
+    simulate.add_arguments(commands.add_parser("simulate", help="what guardrails would do on your traffic"))
     replay.add_arguments(commands)
     return parser
 
