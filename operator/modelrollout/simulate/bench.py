@@ -3,9 +3,10 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from math import isfinite
 from pathlib import Path
 
-from modelrollout.simulate import jobs, page, pictures, scenarios, summary, targets
+from modelrollout.simulate import jobs, page, pictures, predictions, scenarios, summary, targets
 from modelrollout.simulate.jobs import Job, Results
 from modelrollout.simulate.scenarios import BUSY, KINDS, TRAFFIC
 from modelrollout.simulate.tables import OURS
@@ -17,6 +18,7 @@ EXPECTED_PASS = {
     "3.3 % slower than an edge, margin 1.5×": (341.0, 35.0, 4.0, 10.5),
     "accuracy 90 %, margin 2 pp": (496.0, 53.0, 5.5, 13.5),
 }
+FORECAST_PART = 0.3
 EXPECTED_FLOOR = {0.0: (32.5, 3.5, 6.5, 0.5), scenarios.RARE: (33.5, 3.5, 7.0, 0.5)}
 
 
@@ -52,7 +54,7 @@ def _tell(done: int, job: Job) -> None:
 
 def verdicts(results: Results) -> list[Target]:
     """Every target of validity and speed."""
-    return [*_validity(results), *_speed(results), *_passes(results)]
+    return [*_validity(results), *_speed(results), *_passes(results), *_forecasts(results)]
 
 
 def _validity(results: Results) -> list[Target]:
@@ -106,6 +108,25 @@ def _passes(results: Results) -> list[Target]:
         targets.near(f"Pass, {world}", summary.delay(results[world, OURS].passed).median, expected, 0.15)
         for world, expected in waits
         if expected > 4 * targets.LOOK_MINUTES
+    ]
+
+
+def _forecasts(results: Results) -> list[Target]:
+    """Forecast medians against simulated ones, where they are longer than four looks and within the day."""
+    found = []
+    for kind in KINDS:
+        for traffic in TRAFFIC:
+            harmful, equal = (scenarios.cell(kind, traffic, is_harmful).name for is_harmful in (True, False))
+            failed = predictions.of_cell(kind, traffic, True).fail_median_seconds / 60
+            passed = predictions.of_cell(kind, traffic, False).pass_median_seconds / 60
+            found += [
+                (f"forecast rollback, {harmful}", summary.delay(results[harmful, OURS].failed).median, failed),
+                (f"forecast Pass, {equal}", summary.delay(results[equal, OURS].passed).median, passed),
+            ]
+    return [
+        targets.near(what, measured, expected, FORECAST_PART)
+        for what, measured, expected in found
+        if expected > 4 * targets.LOOK_MINUTES and isfinite(measured)
     ]
 
 

@@ -5,10 +5,10 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from modelrollout.simulate import answers, studies
 from modelrollout.simulate.asking import Unclear
 
 KINDS = ("errors", "latency", "quality", "reward")
+TROUBLES = ("diurnal", "bursts", "noise", "resets", "missed", "sessions")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,9 +47,7 @@ def _add_traffic(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--deviation", default="0.5", metavar="N", help="standard deviation of the values (default: 0.5)"
     )
-    group.add_argument(
-        "--trouble", action="append", choices=(*studies.TROUBLES, "sessions"), help="may be given several times"
-    )
+    group.add_argument("--trouble", action="append", choices=TROUBLES, help="may be given several times")
 
 
 def _add_harm(group: argparse._ArgumentGroup) -> None:
@@ -62,6 +60,9 @@ def _add_harm(group: argparse._ArgumentGroup) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the answer. 0, or 2 with one sentence when the options cannot be followed."""
+    # Late, so that the other commands start without all of it.
+    from modelrollout.simulate import answers, studies
+
     try:
         study = studies.read(options)
         picture = _picture(options.picture)

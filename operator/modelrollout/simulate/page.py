@@ -89,6 +89,13 @@ A candidate exactly at the floor and at the margin passed within 24 hours in {co
 
 ![E-values of healthy and of harmful candidates over three hours]({paths})
 
+## What is forecast comes true
+
+Before a rollout begins, the operator says how long its verdicts will take.
+Minutes, median (90 %), as forecast and as simulated:
+
+{forecasts}
+
 ## More
 
 Latency by one bucket edge alone, and by the average of three that the judge takes; minutes to the rollback of +20 %:
@@ -128,6 +135,7 @@ def page(results: Results, met: Sequence[Target], runs: int, images: str) -> str
         absolute=tables.absolute(results),
         passes=tables.passes(results),
         floors=tables.floors(results),
+        forecasts=tables.forecasts(results),
         corner=tables.corner(results),
         edges=tables.edges(results),
         means=tables.means(results),

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from math import isfinite
 
 from modelrollout.judge.arrays import Floats
-from modelrollout.simulate import scenarios, summary
+from modelrollout.simulate import predictions, scenarios, summary
 from modelrollout.simulate.jobs import Results
 from modelrollout.simulate.scenarios import BUSY, KINDS, TRAFFIC, Kind
 from modelrollout.simulate.targets import Target
@@ -125,6 +125,31 @@ def _both(results: Results, worlds: Sequence[str], who: str) -> str:
 
 def _both_waits(results: Results, worlds: Sequence[str], who: str) -> str:
     return " / ".join(_median(results[world, who].failed) for world in worlds) + " min"
+
+
+def forecasts(results: Results) -> str:
+    """What was forecast, and what happened: minutes to the rollback of the harmful, and to the Pass of the equal."""
+    rows = []
+    for kind in KINDS:
+        for traffic in TRAFFIC:
+            harmful, equal = (predictions.of_cell(kind, traffic, is_harmful) for is_harmful in (True, False))
+            failed = results[scenarios.cell(kind, traffic, True).name, OURS].failed
+            passed = results[scenarios.cell(kind, traffic, False).name, OURS].passed
+            rolled_back = _forecast(harmful.fail_median_seconds, harmful.fail_90_seconds)
+            rows.append(
+                [
+                    f"{kind.title}, {traffic:g} req/s",
+                    rolled_back,
+                    waited(failed),
+                    _forecast(equal.pass_median_seconds, equal.pass_90_seconds),
+                    waited(passed),
+                ]
+            )
+    return table(["guardrail", "rollback: forecast", "simulated", "Pass: forecast", "simulated"], rows)
+
+
+def _forecast(median_seconds: float, ninety_seconds: float) -> str:
+    return f"{minutes(median_seconds / 60)} ({minutes(ninety_seconds / 60)})"
 
 
 def late_onset(results: Results) -> str:

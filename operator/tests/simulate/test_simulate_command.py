@@ -178,6 +178,10 @@ def test_a_file_that_is_wrong_is_refused_in_one_sentence(
     assert said.count("\n") == 1
 
 
+def test_every_trouble_that_may_be_asked_for_is_known() -> None:
+    assert set(command.TROUBLES) == {*studies.TROUBLES, "sessions"}
+
+
 def test_trouble_is_what_was_asked_for() -> None:
     study = studies.read(options("--trouble", "bursts", "--trouble", "missed", "--trouble", "sessions", "--clustered"))
 
