@@ -27,7 +27,7 @@ from modelrollout.api.spec import RolloutSpec
 from modelrollout.api.status import RolloutStatus
 from modelrollout.cluster import EXPERIMENT, MODEL, ROLLOUT, Cluster, Kind, Object
 from modelrollout.judge.histograms import Histogram
-from modelrollout.observe import looks, memory, seldon, views
+from modelrollout.observe import looks, memory, seldon, shown, views
 from modelrollout.observe.batching import Reader
 from modelrollout.observe.history import HistoryAsk, read_windows
 from modelrollout.observe.memory import Key, Memory, Seen
@@ -245,7 +245,7 @@ class Controller:
         if block[1] <= block[0]:
             return None
         ask = views.ask(spec, status.engine, connection, key.namespace, block, world.scrape_seconds)
-        return views.look(await looks.read_look(self._reader, ask))
+        return views.look(await looks.read_look(self._reader, ask), shown.texts(spec, status.engine, key.namespace))
 
     async def _carry_out(
         self, key: Key, seen: Seen, status: RolloutStatus, world: World, decision: Decision

@@ -11,6 +11,8 @@ from pydantic import Field
 
 from modelrollout.api.contract import BY_NAME, Contract
 
+LONGEST_QUERY = 2048  # room for names and matchers of usual length; a longer query is left out
+
 
 class Phase(StrEnum):
     """A summary for people; automation reads the conditions."""
@@ -105,7 +107,9 @@ class GuardrailStatus(Contract):
     pass_in: str = Field(
         "", max_length=64, description="How soon a healthy candidate would pass: half of them, and 90 % of them."
     )
-    query: str = Field("", max_length=1024, description="PromQL that shows the same numbers.")
+    query: str = Field(
+        "", max_length=LONGEST_QUERY, description="PromQL that shows what each arm did in the last interval."
+    )
 
 
 class Artefact(Contract):

@@ -105,7 +105,7 @@ async def _read_counter(reader: Reader, ask: LookAsk, counter: Counter, how: Tem
 async def _table(
     reader: Reader, ask: LookAsk, counter: Counter, template: Template, at: float, window_seconds: float
 ) -> Table:
-    question = Question(ask.connection, template, at, window_seconds, _matchers(ask, counter), counter)
+    question = Question(ask.connection, template, at, window_seconds, counter.matchers(ask.matchers), counter)
     return await reader.table(question, ask.namespace)
 
 
@@ -197,12 +197,7 @@ def _one(table: Table, read: _Read, ask: LookAsk, arm: str) -> float:
 
 
 def _cells(table: Table, read: _Read, ask: LookAsk, arm: str) -> Mapping[float, float]:
-    return missing.row(table, ask.namespace, _matchers(ask, read.counter), arm)
-
-
-def _matchers(ask: LookAsk, counter: Counter) -> str | None:
-    """A metric whose own matchers say where its series are is not looked for in the rollout's namespace."""
-    return "" if ask.matchers is None and counter.names_its_namespace else ask.matchers
+    return missing.row(table, ask.namespace, read.counter.matchers(ask.matchers), arm)
 
 
 def _arms(ask: LookAsk) -> tuple[str, str]:

@@ -20,6 +20,10 @@ class Counter:
         """True when its own matchers say where the series are, for example with a job that counts labels for all."""
         return _OWN_NAMESPACE.search(self.selector) is not None
 
+    def matchers(self, of_rollout: str | None) -> str | None:
+        """The rollout's matchers; none where its own say where its series are, instead of the rollout's namespace."""
+        return "" if of_rollout is None and self.names_its_namespace else of_rollout
+
     def model_of(self, label_value: str) -> str | None:
         """The model's name; None when the value is about no model."""
         match = re.fullmatch(self.arm_pattern, label_value)

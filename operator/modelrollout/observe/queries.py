@@ -57,7 +57,7 @@ def text(
     """
     by, more = _by(source, scope), list[str]()
     if template is Template.BUCKETS:
-        by, more = [*by, "le"], [] if edges is None else [_le(edges)]
+        by, more = [*by, "le"], [] if edges is None else [le({*edges, math.inf})]
     arm = f'{source.arm_label}=~"{source.arm_pattern}"'
     return _form(template)(select(_metric(template, source), scope, arm, more), by, window_seconds)
 
@@ -100,8 +100,13 @@ def increments(selector: str, by: Iterable[str], block_seconds: float) -> str:
     One that began again and has overtaken its old value within the same block looks as if it had only grown: then the
     old value is missing from the block. It is never too much.
     """
+    return f"sum by ({', '.join(by)}) ({grown(selector, block_seconds)})"
+
+
+def grown(selector: str, block_seconds: float) -> str:
+    """The same for each series by itself."""
     last = f"last_over_time({selector}[{duration(block_seconds)}])"
-    return f"sum by ({', '.join(by)}) (({last} - {_anchor(selector, block_seconds)}) >= 0 or {last})"
+    return f"({last} - {_anchor(selector, block_seconds)}) >= 0 or {last}"
 
 
 def unbroken(selector: str, by: Iterable[str], block_seconds: float) -> str:
@@ -119,8 +124,13 @@ def change(selector: str, by: Iterable[str], block_seconds: float) -> str:
 
     Whether they began again they cannot say themselves: a counter beside them must (`unbroken`).
     """
+    return f"sum by ({', '.join(by)}) ({changed(selector, block_seconds)})"
+
+
+def changed(selector: str, block_seconds: float) -> str:
+    """The same for each series by itself."""
     last = f"last_over_time({selector}[{duration(block_seconds)}])"
-    return f"sum by ({', '.join(by)}) ({last} - {_anchor(selector, block_seconds)} or {last})"
+    return f"{last} - {_anchor(selector, block_seconds)} or {last}"
 
 
 def growth(selector: str, by: Iterable[str], step_seconds: float) -> str:
@@ -200,8 +210,9 @@ def _namespaces(namespaces: frozenset[str]) -> str:
     return f'namespace="{alternatives}"' if len(namespaces) == 1 else f'namespace=~"{alternatives}"'
 
 
-def _le(edges: Collection[float]) -> str:
-    spellings = dict.fromkeys(spelling for edge in sorted({*edges, math.inf}) for spelling in _spellings(edge))
+def le(edges: Collection[float]) -> str:
+    """The matcher of the buckets with these upper edges, however they are written."""
+    spellings = dict.fromkeys(spelling for edge in sorted(edges) for spelling in _spellings(edge))
     return f'le=~"{"|".join(spellings)}"'.replace("\\", "\\\\")
 
 

@@ -24,6 +24,8 @@ class Source:
     """Requests that succeeded only after a retry: clients saw no error, the arm made one."""
     server_errors: str
     """Selector of final answers that are errors of the server."""
+    troubled: str
+    """Selector of the last two together, for people: each look reads them one by one."""
     buckets: str
     """Histogram of the time of client requests, in milliseconds."""
 
@@ -41,6 +43,7 @@ ENVOY = Source(
     completed="envoy_cluster_upstream_rq_completed",
     retried="envoy_cluster_upstream_rq_retry_success",
     server_errors='envoy_cluster_upstream_rq_xx{envoy_response_code_class="5"}',
+    troubled='{__name__=~"envoy_cluster_upstream_rq_(retry_success|xx)", envoy_response_code_class=~"5|"}',
     buckets="envoy_cluster_upstream_rq_time_bucket",
 )
 

@@ -1,13 +1,14 @@
 """What a look read, in the plan's own records."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from modelrollout.api.contract import seconds
 from modelrollout.api.guardrails import Guardrail
 from modelrollout.api.spec import RolloutSpec
 from modelrollout.api.status import EngineState
 from modelrollout.judge.histograms import Histogram
-from modelrollout.observe import evidence
+from modelrollout.observe import evidence, shown
 from modelrollout.observe.prometheus import Connection
 from modelrollout.plan import engine, world
 
@@ -21,7 +22,6 @@ def ask(
     scrape_seconds: float,
 ) -> evidence.LookAsk:
     """Everything that the guardrails need of the block (since, until)."""
-    names = {"{{model}}": spec.candidate.name, "{{baseline}}": spec.baseline.name}
     return evidence.LookAsk(
         connection=connection,
         namespace=namespace,
@@ -33,13 +33,15 @@ def ask(
         matchers=spec.prometheus.matchers,
         errors=any(rail.error_rate is not None for rail in spec.guardrails),
         edges_ms=engine.edges_wanted(stored),
-        queries={rail.name: _filled(rail.query.promql, names) for rail in spec.guardrails if rail.query is not None},
+        queries={
+            rail.name: shown.filled(rail.query.promql, spec) for rail in spec.guardrails if rail.query is not None
+        },
         counters={rail.name: counters for rail in spec.guardrails if (counters := _counters(rail)) is not None},
     )
 
 
-def look(data: evidence.LookData) -> world.LookData | world.NoData:
-    """The look as the plan sees it: counts of both arms, or why there are none."""
+def look(data: evidence.LookData, asked: Mapping[str, str] = MappingProxyType({})) -> world.LookData | world.NoData:
+    """The look as the plan sees it: counts of both arms, or why there are none. asked: PromQL for people (`shown`)."""
     if isinstance(data.arms, evidence.NoData):
         restart = data.until if data.arms.drops_block else None
         return world.NoData(data.arms.reason.value, data.arms.message, restart)
@@ -57,6 +59,7 @@ def look(data: evidence.LookData) -> world.LookData | world.NoData:
             for name, found in data.counted.items()
             if isinstance(found, evidence.CountedArms)
         },
+        asked=asked,
     )
 
 
@@ -98,9 +101,3 @@ def _arm(counts: evidence.ArmCounts) -> world.ArmCounts:
         timed=counts.buckets.get(float("inf"), 0.0),
         at_or_below=counts.buckets,
     )
-
-
-def _filled(promql: str, names: Mapping[str, str]) -> str:
-    for placeholder, name in names.items():
-        promql = promql.replace(placeholder, name)
-    return promql

@@ -43,7 +43,7 @@ def judge(
                 states[rail.name] = _advanced(rail, states[rail.name], spec, status, look)
         except Refusal as refusal:
             gaps[rail.name] = str(refusal)
-    read = _read(spec, status, states, gaps)
+    read = [one.model_copy(update={"query": look.asked.get(one.name, "")}) for one in _read(spec, status, states, gaps)]
     return Judged(list(states.values()), read, _together(spec, read), not gaps.keys() & _deciding(spec))
 
 

@@ -69,7 +69,8 @@ class LookData:
 
     `values` holds each free query's value, or the sentence that says why there is none. `counted` holds
     (baseline, candidate) of each ratio and mean guardrail whose counters could be read. `gaps` holds guardrails that
-    cannot be judged from this look, with the sentence that says why: their block is left out, for both arms.
+    cannot be judged from this look, with the sentence that says why: their block is left out, for both arms. `asked`
+    holds PromQL that shows people what each guardrail counts.
     """
 
     since: float
@@ -79,6 +80,7 @@ class LookData:
     values: Mapping[str, float | str] = field(default_factory=dict)
     gaps: Mapping[str, str] = field(default_factory=dict)
     counted: Mapping[str, tuple[ArmSums, ArmSums]] = field(default_factory=dict)
+    asked: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
