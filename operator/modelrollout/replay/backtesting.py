@@ -14,7 +14,7 @@ from modelrollout.api.status import EngineState, JudgedBlocks, Verdict
 from modelrollout.plan.draft import timestamp
 from modelrollout.plan.world import LookData, NoData
 from modelrollout.replay import again
-from modelrollout.replay.again import Look
+from modelrollout.replay.again import Look, Mark
 
 
 @dataclass(frozen=True)
@@ -38,28 +38,18 @@ def judge(
 
 def report(spec: RolloutSpec, found: Backtest) -> dict[str, Any]:
     """When each guardrail would first have failed or passed, and the verdicts over time, as plain JSON values."""
-    last = found.looks[-1]
-    marks = again.marks(spec, last.judged.engine)
-    rails = {
-        rail.name: {
-            "failedAt": _first(found.looks, place, Verdict.FAIL),
-            "passedAt": _first(found.looks, place, Verdict.PASS),
-            "estimate": last.judged.guardrails[place - 1].estimate,
-            "interval": last.judged.guardrails[place - 1].interval,
-        }
-        | ({"percentToFail": round(marks[rail.name].fail, 2), "percentToPass": round(marks[rail.name].passed, 2)}
-           if rail.name in marks else {})
-        for place, rail in enumerate(spec.guardrails, 1)
-    }  # fmt: skip
+    marks = again.marks(spec, found.looks[-1].judged.engine)
     return {
         "baseline": spec.baseline.name,
         "candidate": spec.candidate.name,
         "looks": len(found.looks),
         "leftOut": found.left_out,
         "why": found.why,
-        "failedAt": _first(found.looks, 0, Verdict.FAIL),
-        "passedAt": _first(found.looks, 0, Verdict.PASS),
-        "guardrails": rails,
+        **_firsts(found.looks, 0),
+        "guardrails": {
+            rail.name: _firsts(found.looks, place) | _figures(found.looks[-1], place - 1, marks.get(rail.name))
+            for place, rail in enumerate(spec.guardrails, 1)
+        },
         "verdicts": _verdicts(found.looks),
     }
 
@@ -88,8 +78,21 @@ def _sentence(name: str, rail: dict[str, Any]) -> str:
     return f"{name}: {' and '.join(ends) or 'neither failed nor passed'}{measured}"
 
 
-def _first(looks: Sequence[Look], place: int, verdict: Verdict) -> str | None:
-    return next((timestamp(look.at) for look in looks if again.said(look)[place] is verdict), None)
+def _firsts(looks: Sequence[Look], place: int) -> dict[str, str | None]:
+    """When this place of `again.said` first failed and passed."""
+
+    def first(verdict: Verdict) -> str | None:
+        return next((timestamp(look.at) for look in looks if again.said(look)[place] is verdict), None)
+
+    return {"failedAt": first(Verdict.FAIL), "passedAt": first(Verdict.PASS)}
+
+
+def _figures(last: Look, place: int, mark: Mark | None) -> dict[str, Any]:
+    """What the guardrail shows at the last look; a query has no evidence in percent."""
+    said = last.judged.guardrails[place]
+    percents = {} if mark is None else {"percentToFail": round(mark.fail, 2), "percentToPass": round(mark.passed, 2)}
+    samples = {"baselineSamples": said.baseline.samples, "candidateSamples": said.candidate.samples}
+    return {"estimate": said.estimate, "interval": said.interval, **samples, **percents}
 
 
 def _verdicts(looks: Sequence[Look]) -> list[dict[str, str]]:

@@ -53,7 +53,7 @@ def backtest(options: argparse.Namespace) -> tuple[str, int]:
     told = backtesting.report(spec, found)
     if options.json:
         return json.dumps(told, indent=2), 0
-    return f"{table.text(spec, found.looks, options.all)}\n{backtesting.sentences(told)}", 0
+    return f"{table.text(spec, found.looks, options.all, has_stages=False)}\n{backtesting.sentences(told)}", 0
 
 
 def _ask(rollout: Rollout, options: argparse.Namespace, block: Block) -> LookAsk:

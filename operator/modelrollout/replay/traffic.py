@@ -55,7 +55,7 @@ async def _opened(spec: RolloutSpec, ask: LookAsk, now: float) -> list[EngineSta
         )
         return engine.open_all(spec, views.history(hour), await read_windows(reader, asked))
     except Refusal as refusal:
-        raise Forgotten(f"{refusal} {await reading.begins(ask, now)}") from refusal
+        raise Forgotten(f"The guardrails cannot begin: {refusal}. {await reading.begins(ask, now)}") from refusal
     finally:
         await reader.close()
 

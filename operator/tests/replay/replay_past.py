@@ -48,7 +48,7 @@ def _history() -> Iterator[tuple[float, Cluster]]:
         used = min(scrapes, REPLACED - FIRST + 1)
         yield at, _counted("replaced", 800 * used, slow=40 * used)
         yield at, _counted("good", 200 * scrapes, slow=10 * scrapes)
-        yield at, _counted("slow", 200 * scrapes, slow=30 * scrapes)
+        yield at, _counted("slow", 200 * scrapes, slow=15 * scrapes)
         yield at, _counted("lonely", 200 * scrapes, slow=10 * scrapes)
 
 
