@@ -7,10 +7,10 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit check bench crd stack models lock clean
+.PHONY: help demo test unit check bench bench-validity crd stack models lock clean
 
 help: ## Show the commands
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 demo: .venv/ready ## Promote a good model and roll back two bad ones, on real parts, in about four minutes
 	@$(BIN)/python -m e2e.demo
@@ -33,6 +33,9 @@ check: .venv/ready ## Format, lint, types, layers, generated files
 bench: .venv/ready ## Print the figures: queries, writes, CPU, memory, lags
 	@$(BIN)/python -m e2e.stack tools
 	@$(BIN)/python -m e2e.bench
+
+bench-validity: .venv/ready ## Simulate every world by the thousand and write docs/validity.md, in about an hour
+	@$(BIN)/python -m modelrollout.simulate.bench --runs 1000 --workers 2
 
 crd: .venv/ready ## Generate crds/, the chart's copy and the tables of docs/reference.md
 	$(BIN)/python -m modelrollout crd > crds/modelrollouts.yaml
