@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
-from e2e.rollouts import Object, on_soak, stage
+from e2e.rollouts import ERRORS, Object, on_soak, stage
 from e2e.stack import CommandError
 from e2e.story import ROLLOUTS, Story
 
@@ -16,6 +17,7 @@ pytestmark = pytest.mark.stack
 
 CANARY = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/strategy/properties/canary"
 RULES = f"{CANARY}/x-kubernetes-validations"
+SECONDS_OF_HEALTH = 40
 RISING = "weights must rise from stage to stage, for example 5, 25, 50, 100"
 
 
@@ -60,6 +62,38 @@ def test_a_spec_from_before_a_rule_is_refused_by_the_operator(story: Story) -> N
     assert (told.phase, told.message) == ("Degraded", sentence)
     assert told.condition("Stalled") == ("True", sentence)
     assert story.rollout.is_true("SpecValid")
+
+
+def test_a_candidate_that_turns_bad_under_an_invalid_spec_is_rolled_back(story: Story) -> None:
+    story.serve_both()
+    falling = [stage(50), stage(25), stage(100)]
+    with story.clients() as traffic:
+        bad_at = time.time() + SECONDS_OF_HEALTH
+        turning = {
+            "name": "turning",
+            "query": {"promql": f"vector(time() > bool {bad_at:.0f})", "max": "0", "for": "0s"},
+        }
+        story.begin([on_soak(50, soak="120s"), stage(100)], guardrails=[ERRORS, turning])
+        story.until_at(1, 50)
+        with _without_the_rules_of_canary(story):
+            story.until(
+                lambda: _is_taken(story, story.spec(falling, guardrails=[ERRORS, turning])), "the API server takes it"
+            )
+        refused = story.until_rollout(lambda seen: seen.condition("SpecValid")[0] == "False", "the operator refuses it")
+        story.stack.part("operator").kill()
+        story.stack.part("operator").start()
+        ended = story.until_rollout(
+            lambda seen: seen.phase == "Degraded" and "outcome" in seen.status, "it is rolled back"
+        )
+        story.until(lambda: traffic.seen(ended.traffic["appliedAt"]).arms.total() > 120, "clients ask on")
+
+    sentence = f"spec.strategy.canary.stages: {RISING}"
+    assert (refused.phase, refused.weight_in_force) == ("Degraded", 50)
+    assert refused.message == f"{sentence}; until then the last valid spec is followed"
+    assert "Rolled back at stage 1 of 2 (50 %): turning was 1 beyond the limit" in ended.message
+    assert ended.condition("SpecValid") == ("False", sentence)
+    assert story.weights == {story.baseline: 100, story.candidate: 0}
+    assert traffic.seen(ended.traffic["appliedAt"]).share(story.candidate) == 0
 
 
 @contextmanager
