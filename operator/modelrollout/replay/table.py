@@ -24,9 +24,8 @@ def text(spec: RolloutSpec, looks: Sequence[Look], everything: bool, has_stages:
     widths = [max(len(row[column]) for row in rows) for column in range(len(titles))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     left_out = len(looks) - len(shown)
-    return "\n".join(
-        [*lines, f"({left_out} looks in between changed nothing; --all shows them)"] if left_out else lines
-    )
+    rest = [f"(--all shows the {left_out} more that changed nothing)"] if left_out else []
+    return "\n".join([*lines, *rest])
 
 
 def telling(looks: Sequence[Look]) -> list[Look]:
