@@ -20,6 +20,7 @@ from modelrollout.simulate.worlds import World
 OURS = "ModelRollout"
 LARGE = 1_000_000  # requests, of which the share in each bucket is told as exactly as a limit needs
 SLOW_RUNS = 100
+CANDIDATES_BESIDE = 3
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,11 @@ def answer(study: Study, with_peers: bool) -> list[Answer]:
 
 def text(study: Study, answers: Sequence[Answer]) -> str:
     """The table, with what was simulated above it and what was left out below."""
-    head = ["", *(one.words for one in answers)]
     healthy, *harmful = answers
     rows = [
         ["rolled back", _falsely(healthy, study.judge.alpha), *(_reached(one.climbed.rolled_back) for one in harmful)],
         [f"undecided after {study.world.hours:g} h", *(_undecided(one.climbed) for one in answers)],
+        *_waiting(study, answers),
         ["reached 100 %", *(_reached(one.climbed.promoted) for one in answers)],
         *(
             [f"  left {100 * step.share:g} %", *(_spent(one.climbed, stage) for one in answers)]
@@ -63,7 +64,8 @@ def text(study: Study, answers: Sequence[Answer]) -> str:
     rows += [
         [f"{name} rolls back", *(_reached(one.peers[name].failed) for one in answers)] for name in answers[0].peers
     ]
-    return "\n".join([*_above(study), "", *_columns([head, *rows]), "", *_below(study, bool(answers[0].peers))])
+    side_by_side = _side_by_side([["", *(one.words for one in answers)], *rows])
+    return "\n".join([*_above(study), "", *side_by_side, *_below(study, bool(answers[0].peers))])
 
 
 def duration(minutes: float) -> str:
@@ -88,7 +90,10 @@ def _above(study: Study) -> list[str]:
 def _below(study: Study, has_peers: bool) -> list[str]:
     lines = ["Times are medians, in brackets when nine of ten had got there; of stages, the time spent in them."]
     if study.world.onset_hours:
-        lines.append(f"Harm begins after {study.world.onset_hours:g} h; its times are counted from the start.")
+        began = duration(60 * study.world.onset_hours)
+        lines.append(
+            f"Harm begins after {began}; times are counted from the start, and who was promoted before was healthy."
+        )
     if has_peers:
         lines.append(
             f"The other tools' rules are ours, after their behaviour, at {100 * study.steps[0].share:g} % throughout; "
@@ -112,11 +117,30 @@ def _undecided(climbed: Climbed) -> str:
     return f"{int(climbed.is_open.sum())} of {len(climbed.is_open)}"
 
 
+def _waiting(study: Study, answers: Sequence[Answer]) -> list[list[str]]:
+    """A row for each guardrail that undecided rollouts wait for."""
+    counted = {
+        one.rule.name: [int(answer.climbed.lacking[answer.climbed.is_open, at].sum()) for answer in answers]
+        for at, one in enumerate(study.judge.guarded)
+    }
+    return [
+        [f"  wait for {name}", *(str(count) for count in counts)] for name, counts in counted.items() if any(counts)
+    ]
+
+
 def _spent(climbed: Climbed, stage: int) -> str:
     found = summary.delay(climbed.spent(stage))
     if not found.reached.runs:
         return "nobody"
     return f"{found.reached.hits} in {duration(found.median)} (90 %: {duration(found.ninety)})"
+
+
+def _side_by_side(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The rows as tables that fit a screen: so many candidates beside each other, the others below them."""
+    lines = []
+    for begin in range(1, len(rows[0]), CANDIDATES_BESIDE):
+        lines += [*_columns([[row[0], *row[begin : begin + CANDIDATES_BESIDE]] for row in rows]), ""]
+    return lines
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -43,13 +43,15 @@ class Climbed:
     """What became of each run. Minutes since the start, infinite for never.
 
     rolled_back, promoted (weight 100 was entered) and undecided (a stage reached its end without a verdict) [runs];
-    entered [runs, stages + 1]: when each stage and then weight 100 was entered.
+    entered [runs, stages + 1]: when each stage and then weight 100 was entered. lacking [runs, guardrails]: which had
+    not passed since the last gate when the run ended.
     """
 
     rolled_back: Floats
     promoted: Floats
     undecided: Floats
     entered: Floats
+    lacking: Flags
 
     @property
     def is_open(self) -> Flags:
@@ -74,7 +76,8 @@ def _climb_batch(world: World, judge: Ours, steps: Sequence[Step], runs: int, ba
     for _ in worlds.looks(world, runs, worlds.generator(world.name, batch), plan):
         if not plan.is_climbing.any():
             break
-    return Climbed(plan.rolled_back, plan.promoted, plan.undecided, plan.entered)
+    lacking = np.column_stack([~ours.all_passed([state], judge.alpha) for state in plan.states])
+    return Climbed(plan.rolled_back, plan.promoted, plan.undecided, plan.entered, flags(lacking))
 
 
 class _Climb:

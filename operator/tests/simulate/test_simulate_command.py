@@ -1,6 +1,7 @@
 """The user's tool: one readable table, and one sentence for what cannot be followed."""
 
 import argparse
+import re
 from pathlib import Path
 
 import pytest
@@ -146,6 +147,16 @@ def test_a_file_is_simulated_and_its_harm_is_found(tmp_path: Path) -> None:
 
     assert "candidate with errors 5% and answers 50% slower" in said
     assert "12 of 12 in" in said
+
+
+def test_who_stays_undecided_is_told_what_it_waits_for(capsys: pytest.CaptureFixture[str]) -> None:
+    few = ("--runs", "10", "--hours", "0.5", "--requests-per-second", "20")
+
+    command.run(options(*few, "--guard", "errors", "--guard", "latency", "--harm-after", "20m"))
+
+    said = capsys.readouterr().out
+    assert re.search(r"^  wait for errors +10 ", said, re.MULTILINE)
+    assert "Harm begins after 20m;" in said
 
 
 def test_what_the_file_decides_is_not_taken_from_an_option(tmp_path: Path) -> None:

@@ -120,6 +120,7 @@ def test_a_climb_keeps_the_soak_the_gates_and_the_order_of_the_stages() -> None:
     assert (climbed.spent(2) >= 5).all()
     assert (np.diff(climbed.entered[arrived], axis=1) > 0).all()
     assert not np.isfinite(climbed.rolled_back[arrived]).any()
+    assert not climbed.lacking[arrived].any()
 
 
 def test_a_stage_that_reaches_its_end_undecided_stays_there() -> None:
@@ -129,6 +130,7 @@ def test_a_stage_that_reaches_its_end_undecided_stays_there() -> None:
 
     assert (climbed.undecided[np.isinf(climbed.rolled_back)] == 20.0).all()
     assert climbed.is_open.sum() >= 38
+    assert climbed.lacking[climbed.is_open].all()
 
 
 def test_a_harmful_candidate_never_gets_to_the_top() -> None:
