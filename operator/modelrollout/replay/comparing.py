@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import isclose
 
 from modelrollout.api.spec import GuardrailAction, OnInconclusive, RolloutSpec
 from modelrollout.api.status import EngineState, Outcome, RolloutStatus, Verdict
@@ -12,7 +13,7 @@ from modelrollout.replay import again
 from modelrollout.replay.again import Look
 from modelrollout.replay.rollouts import Rollout
 
-LEAST_PERCENT = 0.01  # of a bound: a status rounds ln E by less, and sums of values are added in any order
+LEAST_PERCENT = 0.01  # of a bound
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ def compare(rollout: Rollout, looks: Sequence[Look]) -> Comparison:
     ]
     if differences:
         return Comparison(False, f"Different: {'; '.join(differences)}.")
-    return Comparison(True, _same(rollout, looks[-1]))
+    return Comparison(True, _same(rollout, looks[-1], engine))
 
 
 def _at_the_end(status: RolloutStatus, last: Look) -> tuple[list[EngineState], Verdict]:
@@ -76,13 +77,18 @@ def _other_numbers(rollout: Rollout, found: Sequence[EngineState]) -> list[str]:
         f"ln E of {name} is at {mark.fail:.2f} % of the bound to fail and {mark.passed:.2f} % of that to pass, "
         f"but was at {told[name].fail:.2f} % and {told[name].passed:.2f} %"
         for name, mark in now.items()
-        if max(abs(mark.fail - told[name].fail), abs(mark.passed - told[name].passed)) > LEAST_PERCENT
+        if _differ(mark.fail, told[name].fail) or _differ(mark.passed, told[name].passed)
     ]
 
 
-def _same(rollout: Rollout, last: Look) -> str:
+def _differ(one: float, other: float) -> bool:
+    """True for more than rounding does: a status rounds ln E, and sums of values are added in any order."""
+    return not isclose(one, other, rel_tol=1e-4, abs_tol=LEAST_PERCENT)
+
+
+def _same(rollout: Rollout, last: Look, engine: Sequence[EngineState]) -> str:
     status, ending = rollout.status, rollout.ending
-    numbers = "bit for bit the same numbers" if last.judged.engine == status.engine else "the same numbers"
+    numbers = "bit for bit the same numbers" if list(engine) == status.engine else "the same numbers"
     counted = f"{status.looks} look{'' if status.looks == 1 else 's'}, {numbers}"
     if status.outcome is None or ending is None:
         return f"Same verdict so far: {status.verdict} at {timestamp(last.at)} ({counted})."

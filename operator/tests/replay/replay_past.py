@@ -22,7 +22,7 @@ from modelrollout.observe.prometheus import Connection
 from modelrollout.plan import grid, machine
 from modelrollout.plan.steering import scaled
 from modelrollout.plan.world import ExperimentView, World
-from prometheus_bench import Cluster, Prometheus, Series, past
+from prometheus_bench import Cluster, Exported, Labelled, Prometheus, Series, past
 
 SCRAPE = 15
 BEGIN = 1_760_000_000.0
@@ -31,6 +31,15 @@ SILENT = range(20, 24)  # nothing was scraped
 NAMESPACE, NAME, UID = "replayed", "predictor", "uid-of-predictor"
 LATENCY = {"name": "latency", "latency": {"floor": "10ms"}}
 ERRORS = {"name": "errors", "errorRate": {}}
+ACCURACY = {
+    "name": "accuracy",
+    "ratio": {"good": "good_total", "total": "labelled_total", "maxDrop": "5pp", "labelDelay": "2m"},
+}
+PROFIT = {
+    "name": "profit",
+    "mean": {"count": "labelled_total", "sum": "profit_sum", "sumOfSquares": "profit_squares", "maxDrop": "0.3sd"},
+}
+QUEUE = {"name": "queue", "query": {"promql": 'sum(labelled_total{model="{{model}}_1"}) > bool 5', "max": "2"}}
 REPLACED = 15  # scrape at which the last stage of a good candidate begins: the baseline that it replaces falls idle
 STAGES = [stage(20, soak="3m"), stage(100, soak="2m")]
 
@@ -40,7 +49,7 @@ def series() -> list[Series]:
     return past(_history())
 
 
-def _history() -> Iterator[tuple[float, Cluster]]:
+def _history() -> Iterator[tuple[float, Exported]]:
     for number in sorted(set(range(FIRST, LAST)) - set(SILENT)):
         at, scrapes = BEGIN + 5 + SCRAPE * number, number - FIRST + 1
         yield at, _counted("old", 400 * scrapes, slow=20 * scrapes, instance="a")
@@ -49,6 +58,9 @@ def _history() -> Iterator[tuple[float, Cluster]]:
         yield at, _counted("replaced", 800 * used, slow=40 * used)
         yield at, _counted("good", 200 * scrapes, slow=10 * scrapes)
         yield at, _counted("slow", 200 * scrapes, slow=15 * scrapes)
+        # Values that no float holds exactly, so that the order of a sum may show.
+        yield at, Labelled(NAMESPACE, "old_1", 80 * scrapes, 72 * scrapes, 8.13 * scrapes, 41.7 * scrapes)
+        yield at, Labelled(NAMESPACE, "good_1", 20 * scrapes, 18 * scrapes, 2.07 * scrapes, 10.3 * scrapes)
         yield at, _counted("lonely", 200 * scrapes, slow=10 * scrapes)
 
 

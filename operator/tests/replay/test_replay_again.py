@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import replay_past
 import yaml
+from factories import stage
 from modelrollout.__main__ import main
 from prometheus_bench import Prometheus
 
@@ -82,6 +83,23 @@ def test_all_looks_are_shown_when_asked_for(promoted: Object, replay: Replay) ->
     assert numbers[0] == "1"
     assert numbers[-1] == str(promoted["status"]["looks"])
     assert f"(--all shows the {len(long.splitlines()) - len(short.splitlines()) + 1} more" in short
+
+
+def test_a_long_stage_with_every_kind_of_guardrail_is_replayed(prometheus: Prometheus, replay: Replay) -> None:
+    """So many alike blocks are read as ranges: one query for all of them."""
+    guardrails = [replay_past.ERRORS, replay_past.LATENCY, replay_past.ACCURACY, replay_past.PROFIT, replay_past.QUEUE]
+    stages = [stage(20, soak="20h"), stage(100)]
+    analysis = {"interval": "10s"}
+    running = asyncio.run(
+        replay_past.roll_out(prometheus, "good", guardrails=guardrails, stages=stages, analysis=analysis)
+    )
+    code, said = replay(running)
+
+    status = running["status"]
+    assert max(blocks["count"] for blocks in status["blocks"]) > 100
+    assert {rail["verdict"] for rail in status["guardrails"]} == {"Pass"}, status["guardrails"]
+    assert code == 0, said
+    assert "bit for bit the same numbers" in said
 
 
 def test_a_rollout_that_runs_is_replayed_so_far(prometheus: Prometheus, replay: Replay) -> None:
