@@ -63,7 +63,7 @@ def build(controller: Controller, wakes: Wakes) -> kopf.OperatorRegistry:
     def log_in(**context: Any) -> kopf.ConnectionInfo | None:
         return kopf.login_with_service_account(**context) or kopf.login_with_kubeconfig(**context)
 
-    @kopf.daemon(*rollouts, registry=registry, cancellation_timeout=5.0)
+    @kopf.daemon(*rollouts, registry=registry, cancellation_backoff=5.0, cancellation_timeout=5.0)
     async def follow(stopped: kopf.DaemonStopped, namespace: str | None, name: str, **_: Any) -> None:
         await _follow(controller, wakes, _key(namespace, name), stopped)
 
@@ -117,7 +117,7 @@ async def _follow(controller: Controller, wakes: Wakes, key: Key, stopped: kopf.
             failures += 1
         if due is None:
             return
-        await _wait(wake, due - time.time())
+        await _wait(wake, stopped, due - time.time())
 
 
 def _after(failed: Exception, key: Key, failures: int) -> float:
@@ -132,11 +132,14 @@ def _after(failed: Exception, key: Key, failures: int) -> float:
     return longest * random.uniform(0.5, 1.0)  # jitter: many rollouts fail together when the API server does
 
 
-async def _wait(wake: asyncio.Event, seconds: float) -> None:
+async def _wait(wake: asyncio.Event, stopped: kopf.DaemonStopped, seconds: float) -> None:
+    """Until something wakes it, the operator stops, or the time is over."""
+    waits = {asyncio.ensure_future(wake.wait()), asyncio.ensure_future(stopped.wait())}
     try:
-        await asyncio.wait_for(wake.wait(), max(0.0, seconds))
-    except TimeoutError:
-        return
+        await asyncio.wait(waits, timeout=max(0.0, seconds), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
 
 
 def _configure(settings: kopf.OperatorSettings) -> None:
