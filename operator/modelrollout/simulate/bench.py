@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import isfinite
 from pathlib import Path
 
-from modelrollout.simulate import jobs, page, pictures, predictions, scenarios, summary, targets
+from modelrollout.simulate import catalogue, jobs, page, pictures, predictions, scenarios, summary, targets, waiting
 from modelrollout.simulate.jobs import Job, Results
 from modelrollout.simulate.scenarios import BUSY, KINDS, TRAFFIC
 from modelrollout.simulate.tables import OURS
@@ -19,13 +19,13 @@ EXPECTED_PASS = {
     "accuracy 90 %, margin 2 pp": (496.0, 53.0, 5.5, 13.5),
 }
 FORECAST_PART = 0.3
-EXPECTED_FLOOR = {0.0: (32.5, 3.5, 6.5, 0.5), scenarios.RARE: (33.5, 3.5, 7.0, 0.5)}
+EXPECTED_FLOOR = {0.0: (32.5, 3.5, 6.5, 0.5), waiting.RARE: (33.5, 3.5, 7.0, 0.5)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 when every target is kept, 1 when one is missed; the page is written either way."""
     options = _parser().parse_args(arguments)
-    results = jobs.play(scenarios.everything(options.runs), options.workers, _tell)
+    results = jobs.play(catalogue.everything(options.runs), options.workers, _tell)
     met = verdicts(results)
     options.pictures.mkdir(parents=True, exist_ok=True)
     drawn = pictures.draw_all(results, options.pictures)
@@ -72,8 +72,8 @@ def _validity(results: Results) -> list[Target]:
             if "own slow noise" in name:
                 informed = results[world, scenarios.INFORMED].failed
                 found.append(targets.valid(f"false rollback, {world}, with history", informed, 0.1))
-    margins = [scenarios.passing(name, *at, True).name for name in scenarios.PASSES for at in scenarios.PASS_CELLS]
-    corners = [scenarios.corner(traffic).name for traffic in BUSY]
+    margins = [waiting.passing(name, *at, True).name for name in waiting.PASSES for at in waiting.PASS_CELLS]
+    corners = [waiting.corner(traffic).name for traffic in BUSY]
     return found + [targets.valid(f"false Pass, {world}", results[world, OURS].passed) for world in margins + corners]
 
 
@@ -95,14 +95,14 @@ def _speed(results: Results) -> list[Target]:
 def _passes(results: Results) -> list[Target]:
     """Pass times against the specification's, where they are longer than four looks."""
     waits = [
-        (scenarios.passing(name, *at, False).name, expected)
+        (waiting.passing(name, *at, False).name, expected)
         for name, all_expected in EXPECTED_PASS.items()
-        for at, expected in zip(scenarios.PASS_CELLS, all_expected, strict=True)
+        for at, expected in zip(waiting.PASS_CELLS, all_expected, strict=True)
     ]
     waits += [
-        (scenarios.rare(rate, *at).name, expected)
+        (waiting.rare(rate, *at).name, expected)
         for rate, all_expected in EXPECTED_FLOOR.items()
-        for at, expected in zip(scenarios.FLOOR_CELLS, all_expected, strict=True)
+        for at, expected in zip(waiting.FLOOR_CELLS, all_expected, strict=True)
     ]
     return [
         targets.near(f"Pass, {world}", summary.delay(results[world, OURS].passed).median, expected, 0.15)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from modelrollout.judge.arrays import Floats, floats
-from modelrollout.simulate import paths, scenarios, summary
+from modelrollout.simulate import paths, scenarios, summary, waiting
 from modelrollout.simulate.inks import BLUE, GREEN, GREY, ORANGE, PURPLE, RED
 from modelrollout.simulate.jobs import Results
 from modelrollout.simulate.scenarios import ERRORS, KINDS, TRAFFIC
@@ -155,11 +155,11 @@ def rollback_times(axes: Any, results: Results) -> None:
 def pass_times(axes: Any, results: Results) -> None:
     """Median and 90 % point of the time until an equal candidate passes: a block of rows per guardrail."""
     places, labels, place = [], [], 0
-    for name in scenarios.PASSES:
+    for name in waiting.PASSES:
         axes.text(0.42, place, name, fontsize=10.5, weight="bold", va="center")
-        for traffic, share in scenarios.PASS_CELLS:
+        for traffic, share in waiting.PASS_CELLS:
             place += 1
-            times = results[scenarios.passing(name, traffic, share, at_margin=False).name, OURS].passed
+            times = results[waiting.passing(name, traffic, share, at_margin=False).name, OURS].passed
             _span(axes, place, summary.delay(times))
             places.append(place)
             labels.append(f"{traffic:g} req/s at {100 * share:g} %")

@@ -1,16 +1,15 @@
-"""The scenarios of the test bench: which worlds, seen by whom. Their names are their seeds and the keys of results."""
+"""The main scenarios of the bench: which worlds, seen by whom. Their names are their seeds and the keys of results."""
 
 from dataclasses import dataclass, replace
 
 from modelrollout.judge import rules
-from modelrollout.judge.merging import Test, Unit
 from modelrollout.judge.rule import Rule
 from modelrollout.simulate.contestants import Contestant
 from modelrollout.simulate.jobs import Job
 from modelrollout.simulate.oracle import t80_minutes
 from modelrollout.simulate.ours import Guarded, Ours
 from modelrollout.simulate.peers import PeekingZ, argo_style, flagger_style
-from modelrollout.simulate.qualities import Errors, Latency, Quality, Rewards
+from modelrollout.simulate.qualities import Errors, Latency, Quality
 from modelrollout.simulate.ranks import kayenta, mann_whitney
 from modelrollout.simulate.runs import Until
 from modelrollout.simulate.shares import Ramp, Thompson
@@ -23,7 +22,6 @@ MEASURED = "quality"  # the one quality of each of these worlds
 P95_MS = 250.0  # the smallest edge at or above the baseline's p95
 SLOW_RUNS = 200  # for rules that sort thousands of differences per minute
 ONSET_HOURS = 12.0
-CORNER = 1.5
 
 PLAIN = "ModelRollout, dispersion 1"
 CLUSTERED = "ModelRollout, clustered"
@@ -178,164 +176,3 @@ def late(per_second: float) -> World:
 def late_onset(runs: int) -> list[Job]:
     """Harm that begins in mid-rollout."""
     return [Job(late(traffic), (ours(rule_of(ERRORS)),), runs, Until.FAILED) for traffic in BUSY]
-
-
-PASSES = {
-    "errors, margin 1.5×": (Errors(0.01), rules.error_ratio("errors", 1.5, floor=0), 1.5),
-    "errors, margin 2×": (Errors(0.01), rules.error_ratio("errors", 2.0, floor=0), 2.0),
-    "3.3 % slower than an edge, margin 1.5×": (Errors(0.0334), rules.error_ratio("slow", 1.5, floor=0), 1.5),
-    "accuracy 90 %, margin 2 pp": (Errors(0.1), rules.share_drop("accuracy", 0.02), 1.2),
-}
-PASS_CELLS = ((1.0, 0.05), (10.0, 0.05), (100.0, 0.05), (10.0, 0.25))
-
-
-def passing(name: str, per_second: float, share: float, at_margin: bool) -> World:
-    """An equal candidate, or one exactly at the margin, which no rule may pass."""
-    quality, _, margin = PASSES[name]
-    what = "at the margin" if at_margin else "equal"
-    return World(
-        f"{name}, {per_second:g} req/s at {100 * share:g} %, {what}",
-        per_second,
-        {MEASURED: quality},
-        {MEASURED: margin if at_margin else 1.0},
-        sharing=Ramp((share,)),
-    )
-
-
-def passes(runs: int) -> list[Job]:
-    """How long an equal model waits for its Pass, and how often one at the margin gets it."""
-    return [
-        Job(passing(name, *at, at_margin), (ours(PASSES[name][1]),), runs, Until.END if at_margin else Until.PASSED)
-        for name in PASSES
-        for at in PASS_CELLS
-        for at_margin in (False, True)
-    ]
-
-
-FLOOR_CELLS = ((10.0, 0.05), (100.0, 0.05), (10.0, 0.25), (200.0, 0.5))
-RARE = 0.0005
-FLOORED = rules.error_ratio("errors", 1.5, floor=0.005)
-BY_RATIO = "ModelRollout, ratio alone"
-
-
-def rare(rate: float, per_second: float, share: float, hours: float = 4.0) -> World:
-    """Two equal models with hardly an error."""
-    name = f"errors {100 * rate:g} % in both arms, {per_second:g} req/s at {100 * share:g} %"
-    return World(name, per_second, {MEASURED: Errors(rate)}, sharing=Ramp((share,)), hours=hours)
-
-
-def corner(per_second: float) -> World:
-    """The worst point of the null of Pass: the candidate at the floor and at the margin."""
-    name = f"errors at the corner of floor and margin, {per_second:g} req/s"
-    return World(name, per_second, {MEASURED: Errors(0.005 / CORNER)}, {MEASURED: CORNER})
-
-
-def floors(runs: int) -> list[Job]:
-    """What the floor is for: models with few errors pass in time, and its corner gives no more false passes."""
-    alone = ours(rules.error_ratio("errors", 1.5, floor=0), BY_RATIO)
-    waits = [
-        Job(rare(rate, *at), (ours(FLOORED), *([alone] if rate else [])), runs, Until.PASSED)
-        for rate in (0.0, RARE)
-        for at in FLOOR_CELLS
-    ]
-    return waits + [Job(corner(traffic), (ours(FLOORED),), runs) for traffic in BUSY]
-
-
-SINGLE_EDGES = (100.0, 250.0, 500.0)
-
-
-def edges(runs: int) -> list[Job]:
-    """Latency by one bucket edge alone, beside the average of three."""
-    return [
-        Job(cell(P95, traffic, True), tuple(_by_edge(edge) for edge in SINGLE_EDGES), min(runs, 500), Until.FAILED)
-        for traffic in TRAFFIC
-    ]
-
-
-def edge_name(edge_ms: float) -> str:
-    """What the judge by one edge alone is called."""
-    return f"ModelRollout, edge {edge_ms:g} ms alone"
-
-
-def _by_edge(edge_ms: float) -> Ours:
-    whole = rule_of(P95)
-    (column,) = [at for at, edge in enumerate(whole.edges_ms) if edge == edge_ms]
-    tests = [_test_of(tree, column) for tree in (whole.fail, whole.passed)]
-    return ours(Rule("p95", replace(tests[0], column=0), replace(tests[1], column=0), (edge_ms,)), edge_name(edge_ms))
-
-
-def _test_of(tree: object, column: int) -> Test:
-    """The test that compares the arms in this column."""
-    if isinstance(tree, Test):
-        return tree
-    for part in getattr(tree, "parts", ()):
-        if isinstance(part, Test) and part.column == column:
-            return part
-        if not isinstance(part, Test):
-            return _test_of(part, column)
-    raise LookupError(f"no test compares column {column}")
-
-
-REWARDS = {
-    "rewards lognormal(0.5)": (Rewards(0.5), (1.0, 10.0)),
-    "rewards lognormal(1.5), clipped at p99": (Rewards(1.5, 32.8), (10.0,)),
-}
-LESS = 0.95
-
-
-def rewarding(name: str, per_second: float, harmful: bool) -> World:
-    """Rewards of both arms alike, or 5 % less from the candidate."""
-    what = "5 % less" if harmful else "equal"
-    harm = {MEASURED: LESS if harmful else 1.0}
-    return World(f"{name}, {per_second:g} req/s, {what}", per_second, {MEASURED: REWARDS[name][0]}, harm)
-
-
-def means(runs: int) -> list[Job]:
-    """Guardrails on a mean."""
-    judge = ours(rules.mean_drop("reward", 0.05, Unit.BASELINE_MEAN))
-    return [
-        Job(rewarding(name, traffic, harmful), (judge,), min(runs, 500), Until.FAILED if harmful else Until.END)
-        for name, (_, traffics) in REWARDS.items()
-        for traffic in traffics
-        for harmful in (False, True)
-    ]
-
-
-FOUR = ("one", "two", "three", "four")
-
-
-def four(harmful: bool) -> World:
-    """Four independent error counters of the same requests; the first may be harmful."""
-    what = "one harmful" if harmful else "equal"
-    return World(
-        f"four guardrails, 10 req/s, {what}",
-        10.0,
-        {name: Errors(0.01) for name in FOUR},
-        {"one": 2.0} if harmful else {},
-    )
-
-
-def combined(runs: int) -> list[Job]:
-    """Four guardrails share alpha."""
-    judge = Ours(tuple(Guarded(name, rules.error_ratio(name)) for name in FOUR))
-    return [
-        Job(four(harmful), (judge,), min(runs, 500), Until.FAILED if harmful else Until.END)
-        for harmful in (False, True)
-    ]
-
-
-def everything(runs: int) -> list[Job]:
-    """All jobs of the bench, the longest first so that no process waits for the last one."""
-    jobs = [
-        *stress(runs),
-        *cells(runs, False),
-        *passes(runs),
-        *absolute(runs),
-        *floors(runs),
-        *means(runs),
-        *combined(runs),
-        *late_onset(runs),
-        *cells(runs, True),
-        *edges(runs),
-    ]
-    return sorted(jobs, key=lambda job: (job.until is not Until.END, not job.with_history))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from math import isfinite
 
 from modelrollout.judge.arrays import Floats
-from modelrollout.simulate import predictions, scenarios, summary
+from modelrollout.simulate import predictions, scenarios, summary, variations, waiting
 from modelrollout.simulate.jobs import Results
 from modelrollout.simulate.scenarios import BUSY, KINDS, TRAFFIC, Kind
 from modelrollout.simulate.targets import Target
@@ -167,27 +167,27 @@ def late_onset(results: Results) -> str:
 
 def passes(results: Results) -> str:
     """Minutes until an equal model passes, and how often one at the margin passes within a day."""
-    head = ["guardrail", *(f"{traffic:g} req/s at {100 * share:g} %" for traffic, share in scenarios.PASS_CELLS)]
-    rows = ([name, *(_pass(results, name, *at) for at in scenarios.PASS_CELLS)] for name in scenarios.PASSES)
+    head = ["guardrail", *(f"{traffic:g} req/s at {100 * share:g} %" for traffic, share in waiting.PASS_CELLS)]
+    rows = ([name, *(_pass(results, name, *at) for at in waiting.PASS_CELLS)] for name in waiting.PASSES)
     return table(head, rows)
 
 
 def _pass(results: Results, name: str, traffic: float, share: float) -> str:
     equal, margin = (
-        results[scenarios.passing(name, traffic, share, at_margin).name, OURS].passed for at_margin in (False, True)
+        results[waiting.passing(name, traffic, share, at_margin).name, OURS].passed for at_margin in (False, True)
     )
     return f"{waited(equal)}; {percent(summary.rate(margin).share)}"
 
 
 def floors(results: Results) -> str:
     """Minutes until models with hardly an error pass, with the floor of 0.5 % and without."""
-    head = ["errors of both", *(f"{traffic:g} req/s at {100 * share:g} %" for traffic, share in scenarios.FLOOR_CELLS)]
+    head = ["errors of both", *(f"{traffic:g} req/s at {100 * share:g} %" for traffic, share in waiting.FLOOR_CELLS)]
     rows = [
-        [what, *(waited(results[scenarios.rare(rate, *at).name, who].passed) for at in scenarios.FLOOR_CELLS)]
+        [what, *(waited(results[waiting.rare(rate, *at).name, who].passed) for at in waiting.FLOOR_CELLS)]
         for what, rate, who in (
             ("none", 0.0, OURS),
-            ("0.05 %", scenarios.RARE, OURS),
-            ("0.05 %, without the floor, within 4 h", scenarios.RARE, scenarios.BY_RATIO),
+            ("0.05 %", waiting.RARE, OURS),
+            ("0.05 %, without the floor, within 4 h", waiting.RARE, waiting.BY_RATIO),
         )
     ]
     return table(head, rows)
@@ -196,13 +196,13 @@ def floors(results: Results) -> str:
 def corner(results: Results) -> str:
     """False Pass of a candidate exactly at the floor and at the margin, 10 / 100 req/s."""
     return " / ".join(
-        percent(summary.rate(results[scenarios.corner(traffic).name, OURS].passed).share) for traffic in BUSY
+        percent(summary.rate(results[waiting.corner(traffic).name, OURS].passed).share) for traffic in BUSY
     )
 
 
 def edges(results: Results) -> str:
     """Minutes to the rollback of +20 % latency by single bucket edges and by the average of three."""
-    names = {f"{edge:g} ms alone": scenarios.edge_name(edge) for edge in scenarios.SINGLE_EDGES}
+    names = {f"{edge:g} ms alone": variations.edge_name(edge) for edge in variations.SINGLE_EDGES}
     names["**average**"] = OURS
     rows = []
     for traffic in TRAFFIC:
@@ -217,10 +217,10 @@ def means(results: Results) -> str:
         [
             name,
             f"{traffic:g}",
-            percent(summary.rate(results[scenarios.rewarding(name, traffic, False).name, OURS].failed).share),
-            waited(results[scenarios.rewarding(name, traffic, True).name, OURS].failed),
+            percent(summary.rate(results[variations.rewarding(name, traffic, False).name, OURS].failed).share),
+            waited(results[variations.rewarding(name, traffic, True).name, OURS].failed),
         ]
-        for name, (_, traffics) in scenarios.REWARDS.items()
+        for name, (_, traffics) in variations.REWARDS.items()
         for traffic in traffics
     )
     return table(["rewards", "req/s", "false rollback in 24 h", "5 % less: min, median (90 %)"], rows)
@@ -228,7 +228,7 @@ def means(results: Results) -> str:
 
 def combined(results: Results) -> str:
     """Four guardrails that share alpha."""
-    equal, one = (results[scenarios.four(is_harmful).name, OURS].failed for is_harmful in (False, True))
+    equal, one = (results[variations.four(is_harmful).name, OURS].failed for is_harmful in (False, True))
     rows = [[percent(summary.rate(equal).share), waited(one)]]
     return table(["none harmful: false rollback in 24 h", "one harmful: min, median (90 %)"], rows)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from modelrollout.judge import guardrails, restarts, rules, verdicts
 from modelrollout.judge.verdicts import Verdict
-from modelrollout.simulate import climbs, jobs, ours, runs, scenarios, worlds
+from modelrollout.simulate import catalogue, climbs, jobs, ours, runs, scenarios, worlds
 from modelrollout.simulate.climbs import Step
 from modelrollout.simulate.jobs import Job
 from modelrollout.simulate.ours import Guarded, Ours
@@ -178,6 +178,6 @@ def test_jobs_give_the_same_results_in_one_process_and_in_two() -> None:
 
 
 def test_every_scenario_has_a_name_of_its_own() -> None:
-    keys = [(job.world.name, one.name) for job in scenarios.everything(10) for one in job.contestants]
+    keys = [(job.world.name, one.name) for job in catalogue.everything(10) for one in job.contestants]
 
     assert len(keys) == len(set(keys))

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from modelrollout.judge.arrays import Floats
-from modelrollout.simulate import bench, page, pictures, scenarios, tables, worlds
+from modelrollout.simulate import bench, catalogue, page, pictures, tables, worlds
 from modelrollout.simulate.jobs import Results
 from modelrollout.simulate.runs import Times
 
@@ -18,7 +18,7 @@ def results() -> Results:
         (job.world.name, one.name): Times(
             _times(f"{job.world.name} {one.name} failed"), _times(f"{job.world.name} passed")
         )
-        for job in scenarios.everything(40)
+        for job in catalogue.everything(40)
         for one in job.contestants
     }
 

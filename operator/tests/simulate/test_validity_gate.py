@@ -8,7 +8,7 @@ more runs and longer days, are made by the bench.
 from dataclasses import replace
 
 import pytest
-from modelrollout.simulate import jobs, runs, scenarios, summary, targets
+from modelrollout.simulate import jobs, runs, scenarios, summary, targets, variations, waiting
 from modelrollout.simulate.jobs import Job, Results
 from modelrollout.simulate.ours import Ours
 from modelrollout.simulate.runs import Until
@@ -24,7 +24,7 @@ CALM = [(kind, traffic) for kind in (ERRORS, ACCURACY) for traffic in (10.0, 100
 HARMFUL = [(kind, traffic) for kind in KINDS for traffic in (10.0, 100.0)]
 STRESSED = [name for name in scenarios.STRESS if name not in scenarios.WITH_HISTORY]
 SESSIONS, NOISE = scenarios.WITH_HISTORY[1:]
-MARGINS = [(name, at) for name in scenarios.PASSES for at in ((10.0, 0.25), (100.0, 0.05))]
+MARGINS = [(name, at) for name in waiting.PASSES for at in ((10.0, 0.25), (100.0, 0.05))]
 
 
 def failed(world: World, judge: Ours, count: int = RUNS, until: Until = Until.END) -> runs.Times:
@@ -90,23 +90,23 @@ def test_harm_that_begins_late_is_caught_within_three_times_the_time() -> None:
 
 @pytest.mark.parametrize(("name", "at"), MARGINS, ids=lambda value: value if isinstance(value, str) else "")
 def test_a_candidate_exactly_at_the_margin_is_not_passed(name: str, at: tuple[float, float]) -> None:
-    world = replace(scenarios.passing(name, *at, at_margin=True), hours=4.0)
+    world = replace(waiting.passing(name, *at, at_margin=True), hours=4.0)
 
-    keep(targets.valid(world.name, failed(world, scenarios.ours(scenarios.PASSES[name][1])).passed))
+    keep(targets.valid(world.name, failed(world, scenarios.ours(waiting.PASSES[name][1])).passed))
 
 
 def test_a_candidate_at_the_corner_of_floor_and_margin_is_not_passed() -> None:
-    world = replace(scenarios.corner(100.0), hours=SHORT_HOURS)
+    world = replace(waiting.corner(100.0), hours=SHORT_HOURS)
 
-    keep(targets.valid(world.name, failed(world, scenarios.ours(scenarios.FLOORED)).passed))
+    keep(targets.valid(world.name, failed(world, scenarios.ours(waiting.FLOORED)).passed))
 
 
-@pytest.mark.parametrize("at", scenarios.FLOOR_CELLS, ids=str)
+@pytest.mark.parametrize("at", waiting.FLOOR_CELLS, ids=str)
 def test_a_model_with_hardly_an_error_passes_in_time(at: tuple[float, float]) -> None:
-    expected = dict(zip(scenarios.FLOOR_CELLS, (33.5, 3.5, 7.0, 0.5), strict=True))[at]
-    world = scenarios.rare(scenarios.RARE, *at)
+    expected = dict(zip(waiting.FLOOR_CELLS, (33.5, 3.5, 7.0, 0.5), strict=True))[at]
+    world = waiting.rare(waiting.RARE, *at)
 
-    times = failed(world, scenarios.ours(scenarios.FLOORED), until=Until.PASSED)
+    times = failed(world, scenarios.ours(waiting.FLOORED), until=Until.PASSED)
 
     keep(targets.near(world.name, summary.delay(times.passed).median, expected, 0.15))
 
@@ -121,7 +121,7 @@ def test_a_rule_that_peeks_would_not_get_through_this_gate() -> None:
 
 
 def test_four_guardrails_share_one_alpha() -> None:
-    (equal, _) = scenarios.combined(300)
+    (equal, _) = variations.combined(300)
     found = jobs.play([replace(equal, world=replace(equal.world, hours=2.0))], 1, lambda *_: None)
 
     keep(targets.valid(equal.world.name, found[equal.world.name, OURS].failed))
