@@ -7,6 +7,7 @@ import inspect
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -82,15 +83,25 @@ def _exported() -> str:
 
 
 def _read() -> str:
-    """The metrics of the source, with the docstrings below its fields."""
-    (record,) = [node for node in ast.parse(inspect.getsource(sources)).body if isinstance(node, ast.ClassDef)]
-    rows = []
-    for field, below in zip(record.body, record.body[1:], strict=False):
-        if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr) and isinstance(field.target, ast.Name):
-            metric = str(getattr(sources.ENVOY, field.target.id))
-            if metric.startswith("envoy_cluster_upstream"):
-                rows.append([f"`{metric}`", ast.literal_eval(below.value)])
+    """The metrics of the sources, with the docstrings below their names."""
+    whole = ast.parse(inspect.getsource(sources))
+    (record,) = [node for node in whole.body if isinstance(node, ast.ClassDef)]
+    known = [
+        *((getattr(sources.ENVOY, name), meaning) for name, meaning in _explained(record.body)),
+        *((getattr(sources, name), meaning) for name, meaning in _explained(whole.body)),
+    ]
+    of_metrics = re.compile("envoy_cluster_upstream|seldon_")
+    rows = [[f"`{metric}`", meaning] for metric, meaning in known if of_metrics.match(str(metric))]
     return _table(["Metric", "What for"], rows)
+
+
+def _explained(body: list[ast.stmt]) -> Iterator[tuple[str, str]]:
+    """Names with a docstring below them, and that docstring."""
+    for field, below in pairwise(body):
+        named = [field.target] if isinstance(field, ast.AnnAssign) else getattr(field, "targets", [])
+        for target in named:
+            if isinstance(target, ast.Name) and isinstance(below, ast.Expr):
+                yield target.id, ast.literal_eval(below.value)
 
 
 def _fields(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema, bool]]:
