@@ -37,7 +37,7 @@ class Labelling:
     An arm is named as a model, or as one version of it (`enhanced_2`), which then goes before the model's name.
     The delay of each is drawn evenly from `delay_seconds` to `delay_seconds + spread_seconds`. Of a share `lost` the
     truth never becomes known, and a share `repeated` of the batches is sent twice. A `seed` gives the n-th prediction
-    of an arm the same fate in every run.
+    of an arm the same fate in every run, whatever the arm is called.
     """
 
     feedback_model: str
@@ -90,7 +90,7 @@ class Teller:
         """Labels of which nobody knows whether they arrived."""
         self._address = f"{url}/v2/models/{labelling.feedback_model}/infer"
         self._labelling = labelling
-        self._fates = {arm: random.Random(f"{labelling.seed}/{arm}") for arm in labelling.arms}
+        self._fates = {arm: random.Random(f"{labelling.seed}/{place}") for place, arm in enumerate(labelling.arms)}
         self._batches = random.Random(labelling.seed)
         self._run = uuid.uuid4().hex[:12]
         self._predictions = 0

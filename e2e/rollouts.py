@@ -14,7 +14,7 @@ ACCURACY: Object = {
     "ratio": {
         "good": "model_predictions_correct_total",
         "total": "model_predictions_labelled_total",
-        "maxDrop": "5pp",
+        "maxDrop": "8pp",
     },
 }
 PROFIT: Object = {

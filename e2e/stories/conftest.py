@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 
 import pytest
@@ -36,3 +36,17 @@ def story(stack: Stack, request: pytest.FixtureRequest) -> Iterator[Story]:
     for part in stack.parts():
         part.start()
     mine.clean_up()
+
+
+@pytest.fixture
+def corner(story: Story) -> Iterator[Callable[[str], Story]]:
+    """Further stories beside the test's own."""
+    made: list[Story] = []
+
+    def one(name: str) -> Story:
+        made.append(Story(story.stack, f"{story.name}-{name}"))
+        return made[-1]
+
+    yield one
+    for each in made:
+        each.clean_up()

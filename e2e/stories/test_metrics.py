@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -56,20 +56,6 @@ def test_a_query_beyond_its_limit_rolls_back(story: Story) -> None:
     assert ended.message == "Rolled back at stage 1 of 2 (25 %): queue was 0.5 beyond the limit for 4s"
     assert traffic.seen(ended.traffic["appliedAt"]).share(story.candidate) == 0
     assert not traffic.seen().failed
-
-
-@pytest.fixture
-def corner(story: Story) -> Iterator[Callable[[str], Story]]:
-    """Further stories beside the test's own."""
-    made: list[Story] = []
-
-    def one(name: str) -> Story:
-        made.append(Story(story.stack, f"{story.name}-{name}"))
-        return made[-1]
-
-    yield one
-    for each in made:
-        each.clean_up()
 
 
 @pytest.fixture
