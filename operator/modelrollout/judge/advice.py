@@ -26,6 +26,7 @@ class Kind(Enum):
     BASELINE_BEYOND_LIMIT = "baselineBeyondLimit"
     CLUSTERED_TRAFFIC = "clusteredTraffic"
     LATE_FOR_DEADLINE = "lateForDeadline"
+    NOISE_UNKNOWN = "noiseUnknown"
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,18 @@ def too_slow(pace: StagePace) -> Advice | None:
         f"{spoken(pace.max_duration_seconds)}: {cure}"
     )
     return Advice(Kind.TOO_SLOW_FOR_STAGE, sentence)
+
+
+def noise_unknown(names: tuple[str, ...], replicas: int) -> Advice | None:
+    """When nothing tells how far two equal arms drift apart by themselves, for these comparisons."""
+    if not names or replicas > 1:
+        return None
+    return Advice(
+        Kind.NOISE_UNKNOWN,
+        f"{' and '.join(names)}: Prometheus tells no two replicas of the baseline apart, so how far equal arms drift "
+        "apart by themselves (a noisy node) is not known before the rollout; serve the baseline from two replicas with "
+        "a pod label each, or set analysis.dispersion",
+    )
 
 
 def blind_at_full_weight(names: tuple[str, ...], weights: tuple[int, ...]) -> Advice | None:

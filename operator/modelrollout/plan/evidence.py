@@ -81,7 +81,7 @@ def _advanced(
     if rail.query is not None:
         return _advanced_query(rail, stored, look, looked_at_seconds(spec, look, look.since))
     rule, state = engine.unpack(stored)
-    schedule = restarts.Schedule(_planned_looks(spec), len(spec.stages))
+    schedule = restarts.Schedule(planned_looks(spec), len(spec.stages))
     begins = status.stage.index + 1 if status.stage and status.stage.looks == 0 else 0
     if begins:
         state = guardrails.begin_stage(rule, state)
@@ -109,7 +109,8 @@ def _advanced_query(rail: Guardrail, stored: EngineState, look: LookData, counte
     return engine.pack_threshold(rail, thresholds.advance(rule, state, beyond, counted_seconds))
 
 
-def _planned_looks(spec: RolloutSpec) -> int:
+def planned_looks(spec: RolloutSpec) -> int:
+    """How many looks the plan has when every stage lasts its maxDuration."""
     planned = sum(seconds(stage.max_duration) for stage in spec.stages)
     return max(1, ceil(planned / seconds(spec.analysis.interval)))
 

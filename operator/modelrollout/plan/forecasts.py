@@ -6,7 +6,7 @@ of its guardrails (`live`). They are words for people and decide nothing.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import ceil, inf
+from math import inf
 
 from modelrollout.api import contract
 from modelrollout.api.contract import fraction, seconds
@@ -20,6 +20,7 @@ from modelrollout.judge.guardrails import State
 from modelrollout.judge.histograms import Histogram
 from modelrollout.judge.rule import Rule
 from modelrollout.plan import evidence, traffics, wording
+from modelrollout.plan.world import History
 
 MOST_WARNINGS = 16
 LONGEST_WARNING = 512
@@ -63,18 +64,24 @@ class _Plan:
 
 
 def at_start(
-    spec: RolloutSpec, rules: Mapping[str, Rule], traffic: Mapping[str, Traffic], history: Histogram | None = None
+    spec: RolloutSpec,
+    rules: Mapping[str, Rule],
+    traffic: Mapping[str, Traffic],
+    history: Histogram | None = None,
+    windows: History | None = None,
 ) -> Outlook:
     """How long each stage will need under this traffic, and what the plan cannot do as it is written.
 
     rules: of the counting guardrails; traffic: of those of which something is known (`traffics.of_past`); history: the
-    baseline's latencies. Scatter is what the rules' own history says, unless the spec fixes it.
+    baseline's latencies; windows: how its counts scattered, if that was asked. The scatter of the forecast is what the
+    rules' own history says, unless the spec fixes it.
     """
     plan = _Plan(spec, rules, traffic)
     paces = [_paces(plan, index) for index in range(len(spec.stages))]
     about_stages = (_about_stage(plan, index, pace) for index, pace in enumerate(paces))
     stages = tuple(_stage_forecast(spec, index, pace) for index, pace in enumerate(paces))
-    return Outlook(stages, _sentences([*_about_edges(spec, history), *_about_all_stages(plan, paces), *about_stages]))
+    said = [*_about_edges(spec, history), *_about_all_stages(plan, paces), *about_stages, _about_noise(plan, windows)]
+    return Outlook(stages, _sentences(said))
 
 
 def live(
@@ -127,7 +134,7 @@ def _paces(plan: _Plan, index: int) -> dict[str, Forecast]:
 def _terms(spec: RolloutSpec, name: str, index: int, phi: float) -> Terms:
     """The terms of a guardrail in a stage: FAIL goes on from stage to stage, PASS begins anew after each gate."""
     interval = seconds(spec.analysis.interval)
-    planned = max(1, ceil(sum(seconds(stage.max_duration) for stage in spec.stages) / interval))
+    planned = evidence.planned_looks(spec)
     schedule = restarts.Schedule(planned, len(spec.stages))
     first_look, staged = (float(schedule.gamma(look, index + 1)) for look in (1, 2))
     return Terms(
@@ -222,6 +229,16 @@ def _about_all_stages(plan: _Plan, paces: Sequence[Mapping[str, Forecast]]) -> l
         if gated and all(pace.pass_90_seconds == inf for pace in gated):
             said.append(_never(rail, plan.rules[rail.name]))
     return said
+
+
+def _about_noise(plan: _Plan, windows: History | None) -> Advice | None:
+    """Whose history does not tell how much equal arms scatter, although the spec leaves it to be measured."""
+    analysis = plan.spec.analysis
+    if windows is None or analysis.clustered or contract.dispersion(analysis.dispersion) is not None:
+        return None
+    compared = (rail for rail in plan.spec.guardrails if rail.error_rate is not None and rail.name in plan.rules)
+    relative = tuple(rail.name for rail in compared if not plan.rules[rail.name].is_absolute)
+    return advice.noise_unknown(relative, len(windows.replicas))
 
 
 def _relative_alone(plan: _Plan) -> tuple[str, ...]:

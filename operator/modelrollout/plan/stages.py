@@ -173,7 +173,7 @@ def _forewarned(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
     """How long each stage will need under the baseline's traffic, and what the plan cannot do as it is written."""
     rules = {name: rule for name, (rule, _) in engine.running(spec, draft.status.engine).items()}
     traffic = traffics.of_past(spec, rules, world.history, world.windows)
-    outlook = forecasts.at_start(spec, rules, traffic, world.history)
+    outlook = forecasts.at_start(spec, rules, traffic, world.history, world.windows)
     return draft.change(forecast=list(outlook.stages), warnings=list(outlook.warnings))
 
 

@@ -12,7 +12,7 @@ from modelrollout.api.contract import dispersion, fraction, seconds
 from modelrollout.api.spec import Advance, Guardrail, GuardrailAction, RolloutSpec, parse
 from modelrollout.errors import SpecInvalid
 from modelrollout.judge.refusals import Refusal
-from modelrollout.plan import rails
+from modelrollout.plan import evidence, rails
 from modelrollout.simulate import asking, truths
 from modelrollout.simulate.asking import Unclear
 from modelrollout.simulate.climbs import Step
@@ -64,7 +64,7 @@ def read(options: argparse.Namespace) -> Study:
     judge = Ours(
         tuple(_guarded(rail, measured[rail.name], clustered) for rail in simulated),
         alpha=fraction(spec.analysis.alpha),
-        planned_looks=planned_looks(spec),
+        planned_looks=evidence.planned_looks(spec),
         dispersion=dispersion(spec.analysis.dispersion),
     )
     return Study(
@@ -76,12 +76,6 @@ def read(options: argparse.Namespace) -> Study:
         tuple(truths.told(rail, measured[rail.name]) for rail in simulated),
         tuple(_left_out(rail) for rail in spec.guardrails if rail not in simulated),
     )
-
-
-def planned_looks(spec: RolloutSpec) -> int:
-    """How many looks the plan has at most, as the operator counts them."""
-    planned = sum(seconds(stage.max_duration) for stage in spec.stages)
-    return max(1, round(planned / seconds(spec.analysis.interval)))
 
 
 def _spec_of_file(path: Path, options: argparse.Namespace) -> RolloutSpec:

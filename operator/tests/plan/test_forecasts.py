@@ -154,3 +154,19 @@ def advanced(spec: RolloutSpec, looks: int) -> dict[str, tuple[Rule, State]]:
             state = guardrails.advance(rule, state, counts(15, 0.15, 285, 2.85, 0.05), stake, stake)
         found[name] = (rule, state)
     return found
+
+
+@pytest.mark.parametrize(
+    ("replicas", "analysis", "is_told"),
+    [(0, {}, True), (1, {}, True), (2, {}, False), (0, {"dispersion": "2"}, False), (0, {"clustered": True}, False)],
+)
+def test_a_comparison_whose_noise_nobody_knows_is_told(
+    replicas: int, analysis: dict[str, object], is_told: bool
+) -> None:
+    spec = f.spec(analysis=analysis)
+    rules = {name: rule for name, (rule, _) in opened(spec).items()}
+    past = History(replicas=(Windows(30.0, (100.0,), (1.0,)),) * replicas)
+
+    said = forecasts.at_start(spec, rules, {}, LATENCIES, past).warnings
+
+    assert any("tells no two replicas of the baseline apart" in one for one in said) is is_told
