@@ -104,7 +104,7 @@ def _estimate(rail: Guardrail, rule: Rule, seen: Figures) -> str:
 
 
 def _sentence(rail: Guardrail, finding: Finding, rule: Rule, seen: Figures) -> str:
-    if finding.held:
+    if finding.held and finding.verdict.value != Verdict.FAIL:
         return f"{rail.name} is beyond its limit on the baseline too: that is no fault of the candidate"
     if finding.verdict.value == Verdict.INCONCLUSIVE:
         return ""

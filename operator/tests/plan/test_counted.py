@@ -122,6 +122,17 @@ def test_it_says_why_in_the_numbers_of_its_declaration(
     assert after(guarding(kind, **limits), block).message == sentence
 
 
+def test_a_fail_from_before_an_incident_keeps_its_own_words() -> None:
+    of = guarding("ratio", min="90%")
+    now = status(of)
+    for block in [seen(labels(500, 20), labels(500, 200))] * 5 + [seen(labels(500, 300), labels(500, 300))] * 10:
+        judged = evidence.judge(of, now, block, HISTORY)
+        now = now.model_copy(update={"engine": judged.engine, "looks": now.looks + 1})
+
+    assert judged.guardrails[0].verdict is FAIL
+    assert judged.guardrails[0].message.startswith("own failed: ")
+
+
 INTERVALS = {
     "a difference of good shares, in points": ("ratio", {}, seen(labels(500, 50), labels(500, 60)), -0.02, "pp"),
     "a ratio of bad shares": ("ratio", {"maxRatio": 1.5}, seen(labels(500, 50), labels(500, 60)), 1.2, "x["),
