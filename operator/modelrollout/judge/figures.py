@@ -63,6 +63,20 @@ def read(rule: Rule, state: State, fixed_dispersion: float | None = None, run: i
     )
 
 
+def quantiles(rule: Rule, state: State, quantile: float, run: int = 0) -> tuple[Interval, Interval]:
+    """(candidate's, baseline's) quantile of latency in ms: between which of the rule's edges it lies, with 95 %.
+
+    0 or infinity where no edge bounds it. Only for a rule with edges.
+    """
+    seen, order = estimates.of_run(state.seen, run), np.argsort(rule.edges_ms)
+    edges = np.array(rule.edges_ms)[order]
+    arms = ((seen.candidate_total, seen.candidate_events), (seen.baseline_total, seen.baseline_events))
+    candidate, baseline = (
+        intervals.quantile_interval(edges, (total - beyond)[order], total[0], quantile, ALPHA) for total, beyond in arms
+    )
+    return candidate, baseline
+
+
 def _interval(rule: Rule, seen: Sums, phi: float) -> Interval:
     if rule.measure is Measure.RATIO:
         return intervals.ratio_interval(seen.candidate_pull, seen.baseline_pull, seen.spread, ALPHA, phi)

@@ -134,6 +134,9 @@ def _status(
     elif finding is not None and stored is not None:
         rule, state = engine.unpack(stored)
         said = wording.of_counts(rail, finding, rule, figures.read(rule, state, dispersion(spec.analysis.dispersion)))
+        if rail.latency is not None:
+            bounds = figures.quantiles(rule, state, rail.latency.quantile)
+            said = wording.with_quantiles(said, rail.latency.quantile, *bounds)
     else:
         said = GuardrailStatus(name=rail.name, limit=wording.limit(rail))
     return said if gap is None or said.verdict is Verdict.FAIL else wording.without_data(said, gap)

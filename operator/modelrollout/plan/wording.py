@@ -1,10 +1,13 @@
 """What a guardrail says to people: estimate, limit and verdict, with units, samples and bounds."""
 
+from math import isinf
+
 from modelrollout.api.contract import seconds
 from modelrollout.api.spec import Guardrail, Query
 from modelrollout.api.status import ArmEvidence, GuardrailStatus, Verdict
 from modelrollout.judge.estimates import Measure
 from modelrollout.judge.figures import Figures
+from modelrollout.judge.intervals import Interval
 from modelrollout.judge.rule import Rule
 from modelrollout.judge.thresholds import Threshold, ThresholdState, verdict
 from modelrollout.judge.verdicts import Finding
@@ -33,6 +36,14 @@ def of_counts(rail: Guardrail, finding: Finding, rule: Rule, seen: Figures) -> G
         evidence_for="" if finding.toward.value == Verdict.INCONCLUSIVE else finding.toward.value,
         always_valid_p_value=_short(finding.always_valid_p_value),
     )
+
+
+def with_quantiles(said: GuardrailStatus, quantile: float, candidate: Interval, baseline: Interval) -> GuardrailStatus:
+    """The same latency guardrail with what people call latency: between which edges each arm's quantile lies."""
+    if said.candidate.samples == 0:
+        return said
+    where = f"p{quantile * 100:g} {_milliseconds(candidate)} vs {_milliseconds(baseline)}"
+    return said.model_copy(update={"estimate": f"{said.estimate}; {where}"})
 
 
 def waiting(said: GuardrailStatus, rail: Guardrail) -> GuardrailStatus:
@@ -162,6 +173,13 @@ def _between(rail: Guardrail, rule: Rule, low: float | None, high: float | None)
 def _plain(value: float | None, times: float) -> str:
     """Three significant digits; an end that nothing bounds yet is infinite."""
     return "inf" if value is None else f"{value * times:.3g}"
+
+
+def _milliseconds(found: Interval) -> str:
+    low, high = float(found.low), float(found.high)
+    if isinf(high):
+        return f"above {low:g} ms" if low > 0 else "unknown"
+    return f"{low:g}-{high:g} ms" if low > 0 else f"up to {high:g} ms"
 
 
 def _level(rail: Guardrail, judged: float | None) -> str:

@@ -236,3 +236,17 @@ def test_people_are_shown_the_edge_at_which_the_arms_differ() -> None:
 
     assert rule.edges_ms[seen.column] == min(rule.edges_ms)
     assert seen.candidate_rate == 30 / 31
+
+
+def test_a_quantile_lies_between_the_edges_that_bound_it() -> None:
+    rule = rules.latency_increase("latency", 0.95, 0.2, 0.0, history())
+    slow, fast = ([4000.0 * survival(edge / scale) for edge in rule.edges_ms] for scale in (1.2, 1.0))
+    total = [4000.0] * rule.columns
+    state = guardrails.advance(rule, guardrails.start(rule), evidence.counts(total, slow, total, fast), 0.5, 0.5)
+
+    candidate, baseline = figures.quantiles(rule, state, 0.95)
+
+    truth = 100 * np.exp(1.645 * 0.5)  # ms
+    assert baseline.low < truth <= baseline.high
+    assert candidate.low < 1.2 * truth <= candidate.high
+    assert {float(candidate.low), float(candidate.high)} <= {0.0, *rule.edges_ms, np.inf}
