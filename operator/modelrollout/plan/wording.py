@@ -43,7 +43,7 @@ def with_quantiles(said: GuardrailStatus, quantile: float, candidate: Interval, 
     if said.candidate.samples == 0:
         return said
     where = f"p{quantile * 100:g} {_milliseconds(candidate)} vs {_milliseconds(baseline)}"
-    return said.model_copy(update={"estimate": f"{said.estimate}; {where}"})
+    return said.model_copy(update={"estimate": f"{where}; {said.estimate}"})
 
 
 def waiting(said: GuardrailStatus, rail: Guardrail) -> GuardrailStatus:
