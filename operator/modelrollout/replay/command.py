@@ -47,10 +47,10 @@ def add_arguments(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the answer, or one sentence that says why there is none. The exit code."""
     # Late, so that other commands need neither numpy nor Prometheus.
+    from modelrollout.asking import Refused
     from modelrollout.errors import RolloutError
     from modelrollout.judge.refusals import Refusal
     from modelrollout.replay import shell
-    from modelrollout.replay.refusals import Refused
 
     try:
         text, code = shell.replay(options) if options.command == "replay" else shell.backtest(options)

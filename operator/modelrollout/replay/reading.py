@@ -5,6 +5,7 @@ from itertools import chain
 
 from modelrollout import errors
 from modelrollout.api.status import JudgedBlocks
+from modelrollout.asking import Forgotten, Refused
 from modelrollout.observe import evidence, past, queries, views
 from modelrollout.observe.batching import Reader
 from modelrollout.observe.evidence import LookAsk, Reason
@@ -13,7 +14,6 @@ from modelrollout.observe.prometheus import Grid
 from modelrollout.observe.sources import ENVOY
 from modelrollout.plan import world
 from modelrollout.plan.draft import timestamp
-from modelrollout.replay.refusals import Forgotten, Refused
 
 FEW = 40  # blocks of which it is cheaper to ask one by one than for a whole grid
 TIMES_TO_SEARCH = 500

@@ -10,8 +10,8 @@ from modelrollout.api import spec as api_spec
 from modelrollout.api.reasons import Reason
 from modelrollout.api.spec import RolloutSpec
 from modelrollout.api.status import HistoryEntry, RolloutStatus
+from modelrollout.asking import Refused
 from modelrollout.plan import hashes
-from modelrollout.replay.refusals import Refused
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 from modelrollout import errors
+from modelrollout.asking import Forgotten, Refused
 from modelrollout.observe.batching import Reader
 from modelrollout.observe.evidence import Arms, CountedArms, LookAsk, LookData, NoData
 from modelrollout.observe.prometheus import Sample
 from modelrollout.observe.queries import ANCHOR_SECONDS, duration
 from modelrollout.observe.sources import ENVOY, REPLICA_LABELS
 from modelrollout.replay.reading import everything
-from modelrollout.replay.refusals import Forgotten, Refused
 
 
 async def split(ask: LookAsk, label: str | None) -> list[LookAsk]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from modelrollout.api.contract import seconds
 from modelrollout.api.spec import RolloutSpec
 from modelrollout.api.status import EngineState
+from modelrollout.asking import Forgotten, Refused
 from modelrollout.judge.refusals import Refusal
 from modelrollout.observe import looks, views
 from modelrollout.observe.batching import Reader
@@ -15,7 +16,6 @@ from modelrollout.observe.past import Block
 from modelrollout.plan import engine
 from modelrollout.plan.world import LookData, NoData
 from modelrollout.replay import reading, splitting
-from modelrollout.replay.refusals import Forgotten, Refused
 
 Seen = list[LookData | NoData]
 
