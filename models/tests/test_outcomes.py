@@ -1,11 +1,15 @@
 """Bounds of what is counted, and how it looks while it is being counted."""
 
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from prometheus_client import CollectorRegistry
 from rolloutmodels.labels import Label
 from rolloutmodels.outcomes import Outcomes
 
+SECONDS_FOR_PAGES = 60.0
+DIFFERENT_PAGES = 20
 ARM = {"model": "a", "model_version": "1"}
 
 
@@ -51,12 +55,23 @@ def test_a_page_never_shows_half_a_batch() -> None:
             found["model_profit_sum_of_squares_total"],
         )
 
-    with ThreadPoolExecutor(1) as pool:
-        counting = pool.submit(lambda: [outcomes.count(batch) for _ in range(300)])
-        pages = [page()]
-        while not counting.done():
-            pages.append(page())
+    enough, pages = threading.Event(), [page()]
 
+    def count_on() -> int:
+        batches = 1
+        while not enough.is_set():
+            outcomes.count(batch)
+            batches += 1
+            time.sleep(0)  # lets the other thread have the lock
+        return batches
+
+    with ThreadPoolExecutor(1) as pool:
+        counting = pool.submit(count_on)
+        deadline = time.monotonic() + SECONDS_FOR_PAGES
+        while len(set(pages)) < DIFFERENT_PAGES and time.monotonic() < deadline:
+            pages.append(page())
+        enough.set()
+
+    assert len(set(pages)) == DIFFERENT_PAGES
     assert all(len(set(one)) == 1 and one[0] % 200 == 0 for one in pages)
-    assert len(set(pages)) > 2
-    assert page()[0] == 301 * 200
+    assert page()[0] == counting.result() * 200
