@@ -1,15 +1,18 @@
 """Bounds of what is counted, and how it looks while it is being counted."""
 
+import sys
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from prometheus_client import CollectorRegistry
 from rolloutmodels.labels import Label
 from rolloutmodels.outcomes import Outcomes
 
 SECONDS_FOR_PAGES = 60.0
-DIFFERENT_PAGES = 20
+DIFFERENT_PAGES = 100
 ARM = {"model": "a", "model_version": "1"}
 
 
@@ -38,6 +41,16 @@ def test_the_oldest_id_is_forgotten_first() -> None:
     assert counted == [True, True, False, True, False, True]
 
 
+@pytest.fixture
+def _hasty_threads() -> Iterator[None]:
+    """Threads take turns so often that a page would be written in the middle of a batch, were it let."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual)
+
+
+@pytest.mark.usefixtures("_hasty_threads")
 def test_a_page_never_shows_half_a_batch() -> None:
     registry = CollectorRegistry()
     outcomes = Outcomes(registry)
