@@ -99,12 +99,12 @@ def _guardrail(rail: dict[str, Any]) -> list[Text]:
     style = STYLES.get(rail.get("evidenceFor") or verdict, "dim")
     bar = Text.assemble(("█" * filled, style), ("░" * (BAR - filled), "dim"), f" {evidence:3d} %")
     bar.append(f" for {rail['evidenceFor']}" if rail.get("evidenceFor") else "", "dim")
-    ratio = f"x{rail['ratio']:.2f}" if rail.get("ratio") is not None else ""
+    ratio = f"x{rail['ratio']:.2f} " if rail.get("ratio") is not None else ""
     return [
         Text(rail["name"]),
         Text(WORDS.get(verdict, verdict), STYLES.get(verdict, "")),
         Text(rail.get("estimate", "")),
-        Text(ratio),
+        Text(ratio + rail.get("interval", "").removeprefix("x")),
         Text(f"limit {rail.get('limit', '')}", "dim"),
         bar,
     ]

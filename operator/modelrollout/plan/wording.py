@@ -160,19 +160,23 @@ def _interval(rail: Guardrail, rule: Rule, seen: Figures) -> tuple[float | None,
 
 def _between(rail: Guardrail, rule: Rule, low: float | None, high: float | None) -> str:
     """The interval as people read it: of ratios, of differences in percentage points, or of levels."""
+    if rule.measure is Measure.RATIO:
+        return _ends(low or None, high, "x", "")  # a ratio of at least 0 says nothing
+    if rail.mean is not None:
+        return _ends(low, high, "", "")
+    unit = " pp" if rule.measure is Measure.DIFFERENCE else " %"
+    return _ends(None if low is None else 100 * low, None if high is None else 100 * high, "", unit)
+
+
+def _ends(low: float | None, high: float | None, before: str, after: str) -> str:
+    """Three significant digits; an end that nothing bounds yet is left out."""
     if low is None and high is None:
         return ""
-    if rule.measure is Measure.RATIO:
-        return f"x[{_plain(low, 1)}, {_plain(high, 1)}]"
-    if rail.mean is not None:
-        return f"[{_plain(low, 1)}, {_plain(high, 1)}]"
-    unit = "pp" if rule.measure is Measure.DIFFERENCE else "%"
-    return f"[{_plain(low, 100)}, {_plain(high, 100)}] {unit}"
-
-
-def _plain(value: float | None, times: float) -> str:
-    """Three significant digits; an end that nothing bounds yet is infinite."""
-    return "inf" if value is None else f"{value * times:.3g}"
+    if low is None:
+        return f"at most {before}{high:.3g}{after}"
+    if high is None:
+        return f"at least {before}{low:.3g}{after}"
+    return f"{before}[{low:.3g}, {high:.3g}]{after}"
 
 
 def _milliseconds(found: Interval) -> str:
