@@ -168,13 +168,15 @@ def late_onset(results: Results) -> str:
 def passes(results: Results) -> str:
     """Minutes until an equal model passes, and how often one at the margin passes within a day."""
     head = ["guardrail", *(f"{traffic:g} req/s at {100 * share:g} %" for traffic, share in waiting.PASS_CELLS)]
-    rows = ([name, *(_pass(results, name, *at) for at in waiting.PASS_CELLS)] for name in waiting.PASSES)
+    lines = [(name, name, OURS) for name in waiting.PASSES]
+    lines.append((f"{waiting.UNTEMPERED}, dispersion 1", waiting.UNTEMPERED, scenarios.PLAIN))
+    rows = ([words, *(_pass(results, name, by, *at) for at in waiting.PASS_CELLS)] for words, name, by in lines)
     return table(head, rows)
 
 
-def _pass(results: Results, name: str, traffic: float, share: float) -> str:
+def _pass(results: Results, name: str, by: str, traffic: float, share: float) -> str:
     equal, margin = (
-        results[waiting.passing(name, traffic, share, at_margin).name, OURS].passed for at_margin in (False, True)
+        results[waiting.passing(name, traffic, share, at_margin).name, by].passed for at_margin in (False, True)
     )
     return f"{waited(equal)}; {percent(summary.rate(margin).share)}"
 

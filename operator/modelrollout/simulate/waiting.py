@@ -3,6 +3,7 @@
 from modelrollout.judge import rules
 from modelrollout.simulate import scenarios
 from modelrollout.simulate.jobs import Job
+from modelrollout.simulate.ours import Ours
 from modelrollout.simulate.qualities import Errors
 from modelrollout.simulate.runs import Until
 from modelrollout.simulate.shares import Ramp
@@ -15,6 +16,8 @@ PASSES = {
     "3.3 % slower than an edge, margin 1.5×": (Errors(0.0334), rules.error_ratio("slow", 1.5, floor=0), 1.5),
     "accuracy 90 %, margin 2 pp": (Errors(0.1), rules.share_drop("accuracy", 0.02), 1.2),
 }
+UNTEMPERED = "accuracy 90 %, margin 2 pp"
+"""Its yardstick is a judge that takes requests for independent; the default pays for not knowing that."""
 PASS_CELLS = ((1.0, 0.05), (10.0, 0.05), (100.0, 0.05), (10.0, 0.25))
 
 
@@ -34,16 +37,17 @@ def passing(name: str, per_second: float, share: float, at_margin: bool) -> Worl
 def passes(runs: int) -> list[Job]:
     """How long an equal model waits for its Pass, and how often one at the margin gets it."""
     return [
-        Job(
-            passing(name, *at, at_margin),
-            (scenarios.ours(PASSES[name][1]),),
-            runs,
-            Until.END if at_margin else Until.PASSED,
-        )
+        Job(passing(name, *at, at_margin), _judges(name), runs, Until.END if at_margin else Until.PASSED)
         for name in PASSES
         for at in PASS_CELLS
         for at_margin in (False, True)
     ]
+
+
+def _judges(name: str) -> tuple[Ours, ...]:
+    rule = PASSES[name][1]
+    default = scenarios.ours(rule)
+    return (default, scenarios.ours(rule, scenarios.PLAIN, 1.0)) if name == UNTEMPERED else (default,)
 
 
 FLOOR_CELLS = ((10.0, 0.05), (100.0, 0.05), (10.0, 0.25), (200.0, 0.5))
