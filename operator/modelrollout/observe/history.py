@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -54,7 +53,7 @@ async def read_windows(reader: Reader, ask: HistoryAsk) -> History:
 
 
 async def _read_errors(reader: Reader, ask: HistoryAsk) -> tuple[Windows | None, str]:
-    arm = f'{ENVOY.arm_label}=~"{_escaped(ask.model)}_[0-9]+_(http|grpc)"'
+    arm = f'{ENVOY.arm_label}=~"{queries.literal(ask.model)}_[0-9]+_(http|grpc)"'
     try:
         completed, retried, server_errors = await asyncio.gather(
             *(_rows(reader, ask, metric, arm, ()) for metric in (ENVOY.completed, ENVOY.retried, ENVOY.server_errors))
@@ -130,8 +129,3 @@ def _line(rows: Iterable[Row], grid: Grid) -> list[float]:
 def _windows(grid: Grid, total: list[float], events: list[float]) -> Windows:
     """No window has more events than requests: scrapes may fall between the two."""
     return Windows(grid.step_seconds, tuple(total), tuple(map(min, events, total)))
-
-
-def _escaped(model: str) -> str:
-    """The name in a regular expression in PromQL."""
-    return re.sub(r"([^a-zA-Z0-9_-])", r"[\1]", model)

@@ -6,6 +6,7 @@ blocks add up: what one block could not see yet, the next one does. A query is e
 """
 
 import math
+import re
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from enum import Enum
@@ -208,6 +209,11 @@ def _namespaces(namespaces: frozenset[str]) -> str:
     if len(alternatives) > MOST_NAMESPACE_CHARACTERS:
         return 'namespace!=""'
     return f'namespace="{alternatives}"' if len(namespaces) == 1 else f'namespace=~"{alternatives}"'
+
+
+def literal(name: str) -> str:
+    """The name in a regular expression in PromQL, where it stands for itself."""
+    return re.sub(r"([^a-zA-Z0-9_-])", r"[\1]", name)
 
 
 def le(edges: Collection[float]) -> str:

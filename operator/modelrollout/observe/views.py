@@ -36,7 +36,7 @@ def ask(
         queries={
             rail.name: shown.filled(rail.query.promql, spec) for rail in spec.guardrails if rail.query is not None
         },
-        counters={rail.name: counters for rail in spec.guardrails if (counters := _counters(rail)) is not None},
+        counters={rail.name: found for rail in spec.guardrails if (found := counters(rail)) is not None},
     )
 
 
@@ -82,7 +82,7 @@ def scrape_seconds(spec: RolloutSpec, default: float) -> float:
     return seconds(spec.prometheus.scrape_interval) if spec.prometheus.scrape_interval else default
 
 
-def _counters(rail: Guardrail) -> evidence.RatioAsk | evidence.MeanAsk | None:
+def counters(rail: Guardrail) -> evidence.RatioAsk | evidence.MeanAsk | None:
     """The metrics of a guardrail that counts with the user's own; None of any other."""
     if rail.mean is not None:
         return evidence.MeanAsk(rail.mean.count, rail.mean.sum, rail.mean.sum_of_squares, rail.mean.label)

@@ -11,7 +11,7 @@ from modelrollout.simulate import climbs, peers, ranks, runs, summary
 from modelrollout.simulate.climbs import Climbed
 from modelrollout.simulate.contestants import Contestant
 from modelrollout.simulate.looks import Arm
-from modelrollout.simulate.qualities import Quality, Rewards
+from modelrollout.simulate.qualities import Quality, Rewards, Values
 from modelrollout.simulate.runs import Times, Until
 from modelrollout.simulate.shares import Ramp
 from modelrollout.simulate.studies import Study
@@ -81,6 +81,7 @@ def duration(minutes: float) -> str:
 def _above(study: Study) -> list[str]:
     world, weights = study.world, ", ".join(f"{100 * step.share:g}" for step in study.steps)
     return [
+        *([study.traffic] if study.traffic else []),
         f"{study.runs} rollouts of each candidate: {world.per_second:g} requests per second, a look every "
         f"{world.interval_seconds:g} s for {world.hours:g} h, stages {weights} %, alpha {100 * study.judge.alpha:g} %",
         f"guardrails: {', '.join(study.told)}",
@@ -169,7 +170,7 @@ def _limits(study: Study) -> dict[str, float]:
     return {
         name: (_shown(quality, 1.0) + _shown(quality, worse[name])) / 2
         for name, quality in study.world.measured.items()
-        if name in worse and not isinstance(quality, Rewards)
+        if name in worse and not isinstance(quality, Rewards | Values)
     }
 
 

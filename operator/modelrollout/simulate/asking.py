@@ -7,6 +7,15 @@ from typing import TypeVar
 
 from modelrollout.api.contract import DURATION, seconds
 
+DEFAULTS = {
+    "--requests-per-second": "10",
+    "--baseline-errors": "1%",
+    "--baseline-latency": "100ms",
+    "--latency-spread": "0.5",
+    "--baseline-quality": "90%",
+    "--baseline-mean": "1",
+    "--deviation": "0.5",
+}
 PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?%")
 T = TypeVar("T")
 
@@ -41,6 +50,11 @@ def positive(name: str, value: str, example: str) -> float:
     return option(name, value, lambda text: _between(float(text), 0, 1e12), f"give a number above 0, such as {example}")
 
 
+def number(name: str, value: str, example: str) -> float:
+    """Any finite number."""
+    return option(name, value, lambda text: _between(float(text), -1e12, 1e12), f"give a number, such as {example}")
+
+
 def whole(name: str, value: str, most: int) -> int:
     """A whole number from 1 to `most`."""
     cure = f"give a whole number from 1 to {most}"
@@ -66,6 +80,11 @@ def given(options: argparse.Namespace, name: str) -> str | None:
     """What was written for this option, or None."""
     value = getattr(options, name.removeprefix("--").replace("-", "_"))
     return None if value is None else str(value)
+
+
+def written(options: argparse.Namespace, name: str) -> str:
+    """The same, or the option's default."""
+    return given(options, name) or DEFAULTS[name]
 
 
 def _percent(text: str) -> float:

@@ -133,7 +133,7 @@ class _Climb:
             block = ours.block(one, quality, look)
             self.states[at] = guardrails.advance(one.rule, state, block, *gamma, self.judge.dispersion)
         self.begins = np.zeros_like(self.begins)
-        pair = next(iter(look.measured.values()))
+        pair = max(look.measured.values(), key=lambda one: one.baseline.total.sum())  # outcomes may be known of fewer
         self.soaked += self.world.interval_seconds / 60
         self.requests += np.column_stack([pair.baseline.total, pair.candidate.total])
 

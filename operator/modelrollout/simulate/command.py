@@ -5,7 +5,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from modelrollout.simulate.asking import Unclear
+from modelrollout.simulate.asking import DEFAULTS, Unclear
 
 KINDS = ("errors", "latency", "quality", "reward")
 TROUBLES = ("diurnal", "bursts", "noise", "resets", "missed", "sessions")
@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     plan.add_argument("--alpha", metavar="SHARE", help="chance to roll back a healthy candidate (default: 5%%)")
     plan.add_argument("--clustered", action="store_true", help="judge once per look, for sessions that stick to an arm")
     _add_traffic(parser.add_argument_group("the traffic, and what is true of the baseline"))
+    _add_source(parser.add_argument_group("the same from Prometheus; options above win over what was read"))
     _add_harm(parser.add_argument_group("the harmful candidate (default: the usual harm for each guardrail)"))
     parser.add_argument("--runs", default="200", metavar="N", help="rollouts of each candidate (default: 200)")
     parser.add_argument("--hours", default="24", metavar="HOURS", help="how long to watch each (default: 24)")
@@ -36,18 +37,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_traffic(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--requests-per-second", default="10", metavar="N", help="both arms together (default: 10)")
-    group.add_argument("--baseline-errors", default="1%", metavar="SHARE", help="share of errors (default: 1%%)")
-    group.add_argument(
-        "--baseline-latency", default="100ms", metavar="DURATION", help="median latency (default: 100ms)"
-    )
-    group.add_argument("--latency-spread", default="0.5", metavar="N", help="spread of ln latency (default: 0.5)")
-    group.add_argument("--baseline-quality", default="90%", metavar="SHARE", help="share of good ones (default: 90%%)")
-    group.add_argument("--baseline-mean", default="1", metavar="N", help="mean of the values (default: 1)")
-    group.add_argument(
-        "--deviation", default="0.5", metavar="N", help="standard deviation of the values (default: 0.5)"
-    )
+    _with_default(group, "--requests-per-second", "N", "both arms together")
+    _with_default(group, "--baseline-errors", "SHARE", "share of errors")
+    _with_default(group, "--baseline-latency", "DURATION", "median latency")
+    _with_default(group, "--latency-spread", "N", "spread of ln latency")
+    _with_default(group, "--baseline-quality", "SHARE", "share of good ones")
+    _with_default(group, "--baseline-mean", "N", "mean of the values")
+    _with_default(group, "--deviation", "N", "standard deviation of the values")
     group.add_argument("--trouble", action="append", choices=TROUBLES, help="may be given several times")
+
+
+def _with_default(group: argparse._ArgumentGroup, name: str, metavar: str, meaning: str) -> None:
+    """An option whose absence is known, so that what Prometheus saw may take its place."""
+    default = DEFAULTS[name].replace("%", "%%")
+    group.add_argument(name, metavar=metavar, help=f"{meaning} (default: {default}, or what was read)")
+
+
+def _add_source(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--prometheus", metavar="URL", help="read the baseline's traffic there")
+    group.add_argument("-n", "--namespace", metavar="NS", help="where the baseline is (default: the file's)")
+    group.add_argument("--model", metavar="NAME", help="whose traffic (default: the file's baseline)")
+    group.add_argument("--from", metavar="TIME", help="such as 2026-11-20T00:00Z (default: 24 hours before the end)")
+    group.add_argument("--to", metavar="TIME", help="such as 2026-11-21T00:00Z (default: now)")
+    group.add_argument("--token-file", metavar="FILE", help="a bearer token for that address")
 
 
 def _add_harm(group: argparse._ArgumentGroup) -> None:
@@ -59,16 +71,18 @@ def _add_harm(group: argparse._ArgumentGroup) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the answer. 0, or 2 with one sentence when the options cannot be followed."""
+    """Print the answer. 0, or one sentence with 2 when the options cannot be followed, 3 when Prometheus is silent."""
     # Late, so that the other commands start without all of it.
+    from modelrollout.asking import Refused
+    from modelrollout.errors import SettingsInvalid
     from modelrollout.simulate import answers, studies
 
     try:
         study = studies.read(options)
         picture = _picture(options.picture)
-    except Unclear as unclear:
+    except (Unclear, Refused, SettingsInvalid) as unclear:
         sys.stderr.write(f"{unclear}\n")
-        return 2
+        return unclear.code if isinstance(unclear, Refused) else 2
     found = answers.answer(study, options.peers)
     sys.stdout.write(answers.text(study, found) + "\n")
     if picture is not None:

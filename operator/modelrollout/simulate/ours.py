@@ -13,7 +13,7 @@ from modelrollout.judge.guardrails import State
 from modelrollout.judge.rule import Rule
 from modelrollout.simulate.contestants import Said
 from modelrollout.simulate.looks import Look, Pair, flags
-from modelrollout.simulate.qualities import Latency, Quality, Rewards
+from modelrollout.simulate.qualities import Quality, Rewards, Timed, Values
 from modelrollout.simulate.worlds import World
 
 ALPHA = 0.05
@@ -104,9 +104,9 @@ def all_passed(states: Sequence[State], alpha: float) -> Flags:
 def block(one: Guarded, quality: Quality, look: Look) -> Counts:
     """The look as this rule reads it: at its own bucket edges, or as sums of values."""
     pair = look.measured[one.quality]
-    if isinstance(quality, Rewards):
+    if isinstance(quality, Rewards | Values):
         return _values(one, pair, look.share)
-    chosen = [quality.edges_ms.index(edge) for edge in one.rule.edges_ms] if isinstance(quality, Latency) else [0]
+    chosen = [quality.edges_ms.index(edge) for edge in one.rule.edges_ms] if isinstance(quality, Timed) else [0]
     return evidence.counts(
         pair.candidate.total[:, None],
         pair.candidate.events[:, chosen],

@@ -17,7 +17,7 @@ from modelrollout.judge.arrays import Floats, floats
 from modelrollout.simulate.contestants import Contestant, Player, Said, nobody
 from modelrollout.simulate.looks import Arm, Look, flags
 from modelrollout.simulate.oracle import Z_ALPHA
-from modelrollout.simulate.qualities import Latency, Quality
+from modelrollout.simulate.qualities import Quality, Timed
 from modelrollout.simulate.worlds import World
 
 QUANTILE = 0.95
@@ -142,14 +142,14 @@ def total_of(window: deque[Arm]) -> Arm:
 
 def measured(quality: Quality, arm: Arm) -> Floats:
     """What a dashboard would show for the arm, [runs]: p95 in ms, or the share of events. NaN without requests."""
-    if isinstance(quality, Latency):
+    if isinstance(quality, Timed):
         return histogram_quantile(arm, floats(quality.edges_ms), QUANTILE)
     return floats(np.divide(arm.events[:, 0], arm.total, out=np.full(len(arm.total), np.nan), where=arm.total > 0))
 
 
 def compared_column(quality: Quality) -> int:
     """The column in which a plain test compares: the smallest edge at or above the baseline's p95."""
-    return int(np.argmax(quality.beyond() <= 1 - QUANTILE)) if isinstance(quality, Latency) else 0
+    return int(np.argmax(quality.beyond() <= 1 - QUANTILE)) if isinstance(quality, Timed) else 0
 
 
 def histogram_quantile(arm: Arm, edges_ms: Floats, quantile: float) -> Floats:

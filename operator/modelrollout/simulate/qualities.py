@@ -1,9 +1,10 @@
 """What is measured of the requests of one arm: errors, latencies at bucket edges, rewards.
 
 `factor` says how much worse an arm is than this quality's own truth: it multiplies the rate of errors, the time of
-every answer, or the value of every reward.
+every answer, or the value of every reward. Of values around any mean, 0.9 is a tenth of a deviation less.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
@@ -49,18 +50,19 @@ class Errors:
     """Requests that err with this share (0-1). With sessions > 1 they come in sessions of so many requests.
 
     A share of the sessions is sick and errs with `sick`; the rest never errs. That makes the design effect
-    1 + (sessions - 1) sick: 1.9 for sessions of 20.
+    1 + (sessions - 1) sick: 1.9 for sessions of 20. Outcomes are known of this part of the requests.
     """
 
     rate: float
     sessions: int = 1
     sick: float = 0.0474
+    part: float = 1.0
     columns: int = 1
     feels_trouble: bool = True
 
     def draw(self, requests: Floats, factor: Factor, rng: Generator) -> Arm:
         """Errors among the requests. A rate beyond 1 is 1."""
-        rate = np.minimum(self.rate * floats(factor), 1.0)
+        rate, requests = np.minimum(self.rate * floats(factor), 1.0), _known(requests, self.part, rng)
         if self.sessions > 1:
             sick = rng.binomial((requests / self.sessions).astype(np.int64), np.minimum(rate / self.sick, 1.0))
             events = rng.binomial(self.sessions * sick, self.sick)
@@ -70,24 +72,24 @@ class Errors:
         return Arm(requests, found, found)
 
 
-@dataclass(frozen=True)
-class Latency:
-    """Lognormal answer times, counted beyond each bucket edge."""
+class Timed(ABC):
+    """Answer times of any distribution, counted beyond each bucket edge."""
 
-    median_ms: float = 100.0
-    spread: float = 0.5
-    edges_ms: tuple[float, ...] = SELDON_EDGES_MS
     feels_trouble: bool = False
+
+    @property
+    @abstractmethod
+    def edges_ms(self) -> tuple[float, ...]:
+        """The bucket edges, rising."""
 
     @property
     def columns(self) -> int:
         """One per edge."""
         return len(self.edges_ms)
 
+    @abstractmethod
     def beyond(self, factor: float = 1.0) -> Floats:
         """The share of answers beyond each edge, [columns]."""
-        distance = np.log(self.median_ms * factor) - np.log(floats(self.edges_ms))
-        return floats(ndtr(distance / self.spread))
 
     def draw(self, requests: Floats, factor: Factor, rng: Generator) -> Arm:
         """How many were slower than each edge: those beyond one edge are drawn from those beyond the edge below."""
@@ -105,6 +107,46 @@ class Latency:
         """The baseline's past as its histogram shows it: so many requests, in the shares of the truth."""
         at_or_below = np.rint(requests * (1 - self.beyond()))
         return Histogram(self.edges_ms, tuple(float(n) for n in at_or_below), float(requests))
+
+
+@dataclass(frozen=True)
+class Latency(Timed):
+    """Lognormal answer times."""
+
+    median_ms: float = 100.0
+    spread: float = 0.5
+    edges_ms: tuple[float, ...] = SELDON_EDGES_MS
+
+    def beyond(self, factor: float = 1.0) -> Floats:
+        """The share of answers beyond each edge, [columns]."""
+        distance = np.log(self.median_ms * factor) - np.log(floats(self.edges_ms))
+        return floats(ndtr(distance / self.spread))
+
+
+@dataclass(frozen=True)
+class Recorded(Timed):
+    """Answer times as a histogram of the past has them: exact at its edges, log-linear between them."""
+
+    past: Histogram
+
+    @property
+    def edges_ms(self) -> tuple[float, ...]:
+        """Those of the histogram."""
+        return self.past.finite_edges_ms
+
+    def beyond(self, factor: float = 1.0) -> Floats:
+        """The share of answers beyond each edge, [columns]; nothing is known within a bucket that ends with none."""
+        return _survivals(self.past, factor)
+
+    def history(self, requests: int = 0) -> Histogram:
+        """The histogram itself, with the requests that it has."""
+        del requests
+        return self.past
+
+
+@lru_cache(64)
+def _survivals(past: Histogram, factor: float) -> Floats:
+    return floats([past.survival(edge / factor) for edge in past.finite_edges_ms])
 
 
 @dataclass(frozen=True)
@@ -128,6 +170,33 @@ class Rewards:
         value = floats(sums[begin + count] - sums[begin]) * worth
         square = floats(squares[begin + count] - squares[begin]) * worth**2
         return Arm(requests, value[:, None], square[:, None])
+
+
+@dataclass(frozen=True)
+class Values:
+    """Values around any mean, normally distributed; known of this part of the requests. `events` holds their sum."""
+
+    mean: float
+    deviation: float
+    part: float = 1.0
+    columns: int = 1
+    feels_trouble: bool = False
+
+    def draw(self, requests: Floats, factor: Factor, rng: Generator) -> Arm:
+        """Sum and sum of squares from the distribution that they have: the mean is normal, the scatter chi-squared."""
+        count = _known(requests, self.part, rng)
+        some = np.maximum(count, 1.0)
+        centre = self.mean + (floats(factor) - 1) * self.deviation
+        mean = centre + self.deviation * rng.standard_normal(len(count)) / np.sqrt(some)
+        scatter = self.deviation**2 * np.where(some > 1, rng.chisquare(np.maximum(some - 1, 1.0)), 0.0)
+        sums = np.where(count > 0, count * mean, 0.0)
+        squares = np.where(count > 0, count * mean**2 + scatter, 0.0)
+        return Arm(count, floats(sums)[:, None], floats(squares)[:, None])
+
+
+def _known(requests: Floats, part: float, rng: Generator) -> Floats:
+    """How many of the requests show their outcome."""
+    return requests if part >= 1 else floats(rng.binomial(requests.astype(np.int64), part))
 
 
 @lru_cache(4)

@@ -13,12 +13,13 @@ from modelrollout.api.spec import Advance, Guardrail, GuardrailAction, RolloutSp
 from modelrollout.errors import SpecInvalid
 from modelrollout.judge.refusals import Refusal
 from modelrollout.plan import evidence, rails
-from modelrollout.simulate import asking, truths
+from modelrollout.simulate import asking, harms, shell, truths
 from modelrollout.simulate.asking import Unclear
 from modelrollout.simulate.climbs import Step
+from modelrollout.simulate.harms import Harm
 from modelrollout.simulate.ours import Guarded, Ours
-from modelrollout.simulate.qualities import Latency, Quality
-from modelrollout.simulate.truths import Harm
+from modelrollout.simulate.qualities import Quality, Timed
+from modelrollout.simulate.seen import Seen
 from modelrollout.simulate.worlds import Trouble, World
 
 TROUBLES: dict[str, dict[str, Any]] = {
@@ -34,7 +35,7 @@ DEFAULT_GUARDRAIL = {"name": "errors", "errorRate": {}}
 
 @dataclass(frozen=True)
 class Study:
-    """Everything that is simulated. notes are sentences about what was left out."""
+    """Everything that is simulated. traffic says what was read of it; notes, what was left out or assumed."""
 
     judge: Ours
     steps: tuple[Step, ...]
@@ -43,6 +44,7 @@ class Study:
     runs: int
     told: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    traffic: str = ""
 
     def healthy(self) -> World:
         """The world of a candidate that is as good as the baseline."""
@@ -54,12 +56,14 @@ class Study:
 
 
 def read(options: argparse.Namespace) -> Study:
-    """The study that these options ask for. Raises Unclear."""
-    spec = _spec_of_file(Path(options.file), options) if options.file else _spec_of_options(options)
+    """The study that these options ask for. Raises Unclear, and of Prometheus what `shell.seen` does."""
+    shell.check(options)
+    spec, namespace = _spec_of_file(Path(options.file), options) if options.file else (_spec_of_options(options), "")
     simulated = [rail for rail in spec.guardrails if rail.query is None and rail.action is GuardrailAction.ROLLBACK]
     if not simulated:
         raise Unclear("no guardrail can be simulated: declare an errorRate, latency, ratio or mean that rolls back")
-    measured = {rail.name: truths.quality(rail, options) for rail in simulated}
+    seen = shell.seen(options, spec, namespace) if options.prometheus else None
+    measured = {rail.name: truths.quality(rail, options, seen) for rail in simulated}
     clustered = spec.analysis.clustered
     judge = Ours(
         tuple(_guarded(rail, measured[rail.name], clustered) for rail in simulated),
@@ -70,15 +74,17 @@ def read(options: argparse.Namespace) -> Study:
     return Study(
         judge,
         tuple(_step(stage) for stage in spec.stages[:-1]),
-        _world(options, measured, seconds(spec.analysis.interval)),
-        truths.harms(simulated, measured, options),
+        _world(options, measured, seconds(spec.analysis.interval), seen),
+        harms.harms(simulated, measured, options),
         asking.whole("--runs", options.runs, 100_000),
         tuple(truths.told(rail, measured[rail.name]) for rail in simulated),
-        tuple(_left_out(rail) for rail in spec.guardrails if rail not in simulated),
+        (*(_left_out(rail) for rail in spec.guardrails if rail not in simulated), *_assumed(simulated, options, seen)),
+        seen.told() if seen else "",
     )
 
 
-def _spec_of_file(path: Path, options: argparse.Namespace) -> RolloutSpec:
+def _spec_of_file(path: Path, options: argparse.Namespace) -> tuple[RolloutSpec, str]:
+    """The spec, and the namespace that the object names or ""."""
     for name in FILE_DECIDES:
         if asking.given(options, name) is not None:
             raise Unclear(
@@ -94,7 +100,9 @@ def _spec_of_file(path: Path, options: argparse.Namespace) -> RolloutSpec:
         raise Unclear(f"--file is '{path}': it is no YAML, mend {str(wrong).splitlines()[-1].strip()}") from wrong
     if not isinstance(raw, Mapping) or raw.get("kind") != "ModelRollout" or not isinstance(raw.get("spec"), Mapping):
         raise Unclear(f"--file is '{path}': it holds no ModelRollout, give a file with kind ModelRollout and a spec")
-    return _parsed(raw["spec"], f"--file is '{path}': ")
+    metadata = raw.get("metadata")
+    namespace = metadata.get("namespace") if isinstance(metadata, Mapping) else None
+    return _parsed(raw["spec"], f"--file is '{path}': "), str(namespace or "")
 
 
 def _spec_of_options(options: argparse.Namespace) -> RolloutSpec:
@@ -146,7 +154,7 @@ def _step(stage: Any) -> Step:
 
 
 def _guarded(rail: Guardrail, quality: Quality, clustered: bool) -> Guarded:
-    past = quality.history() if isinstance(quality, Latency) else None
+    past = quality.history() if isinstance(quality, Timed) else None
     try:
         rule = rails.rule(rail, clustered, past, None)
     except Refusal as refusal:
@@ -157,20 +165,37 @@ def _guarded(rail: Guardrail, quality: Quality, clustered: bool) -> Guarded:
     return Guarded(rail.name, rule, rail.critical, -1.0 if rails.less_is_better(rail.mean) else 1.0, ends)
 
 
-def _world(options: argparse.Namespace, measured: Mapping[str, Quality], interval: float) -> World:
+def _world(options: argparse.Namespace, measured: Mapping[str, Quality], interval: float, seen: Seen | None) -> World:
+    per_second, course = _pace(options, seen)
     trouble = Trouble()
     for name in set(options.trouble or []) & set(TROUBLES):
         trouble = replace(trouble, **TROUBLES[name])
     return World(
         "simulate",
-        asking.positive("--requests-per-second", options.requests_per_second, "10"),
+        per_second,
         measured,
         onset_hours=asking.duration("--harm-after", options.harm_after) / 3600 if options.harm_after else 0.0,
         hours=asking.positive("--hours", options.hours, "24"),
         interval_seconds=interval,
         trouble=trouble,
         sessions=truths.SESSIONS if "sessions" in (options.trouble or []) else 1,
+        course=course,
     )
+
+
+def _pace(options: argparse.Namespace, seen: Seen | None) -> tuple[float, tuple[float, ...]]:
+    """Requests per second and their course over the day: as they were seen, unless options say it."""
+    name = "--requests-per-second"
+    if seen is None or asking.given(options, name) is not None:
+        return asking.positive(name, asking.written(options, name), "10"), ()
+    return seen.per_second, () if "diurnal" in (options.trouble or []) else seen.course()
+
+
+def _assumed(simulated: list[Guardrail], options: argparse.Namespace, seen: Seen | None) -> list[str]:
+    """What Prometheus did not know and no option said."""
+    if seen is None:
+        return []
+    return [note for rail in simulated if (note := truths.assumed(rail, options, seen)) is not None]
 
 
 def _left_out(rail: Guardrail) -> str:

@@ -1,95 +1,97 @@
-"""What is true in a study: the baseline behind each guardrail, and what is wrong with a harmful candidate."""
+"""What is true of the baseline behind each guardrail: as options say it, as it was seen, or by default."""
 
 import argparse
-from collections.abc import Mapping
-from dataclasses import dataclass
 from math import exp, log, sqrt
 
 from modelrollout.api.spec import Guardrail
-from modelrollout.plan import rails
 from modelrollout.simulate import asking
-from modelrollout.simulate.asking import Unclear
-from modelrollout.simulate.qualities import ENVOY_EDGES_MS, Errors, Latency, Quality, Rewards
+from modelrollout.simulate.qualities import ENVOY_EDGES_MS, Errors, Latency, Quality, Recorded, Rewards, Values
+from modelrollout.simulate.seen import Seen, quantile_ms
 
 SESSIONS = 20
 
 
-@dataclass(frozen=True)
-class Harm:
-    """A harmful candidate: what is wrong with it in words, and its factor per quality."""
-
-    words: str
-    factors: Mapping[str, float]
+def quality(rail: Guardrail, options: argparse.Namespace, seen: Seen | None = None) -> Quality:
+    """The truth of the baseline behind this guardrail: what an option says, else what was seen, else the default."""
+    found = None if seen is None else _seen(rail, options, seen)
+    return _written(rail, options) if found is None else found
 
 
-def quality(rail: Guardrail, options: argparse.Namespace) -> Quality:
-    """The truth of the baseline behind this guardrail."""
-    sessions = SESSIONS if "sessions" in (options.trouble or []) else 1
+def assumed(rail: Guardrail, options: argparse.Namespace, seen: Seen) -> str | None:
+    """A sentence about a default that holds because Prometheus did not know better; None without any."""
+    if _is_said(rail, options) or _seen(rail, options, seen) is not None:
+        return None
+    first, *_ = _options(rail)
+    what = "latency histogram" if rail.latency is not None else "outcomes"
+    return f"Prometheus shows no {what} for guardrail {rail.name}, so {asking.DEFAULTS[first]} is assumed: set {first}"
+
+
+def _seen(rail: Guardrail, options: argparse.Namespace, seen: Seen) -> Quality | None:
+    """The truth as Prometheus saw it, unless an option says it or nothing was seen."""
+    if _is_said(rail, options):
+        return None
     if rail.error_rate is not None:
-        return Errors(asking.share("--baseline-errors", options.baseline_errors), sessions=sessions)
+        return Errors(seen.errors(rail), sessions=_sessions(options))
+    if rail.latency is not None:
+        return None if seen.latency is None else Recorded(seen.latency)
     if rail.ratio is not None:
-        return Errors(1 - asking.share("--baseline-quality", options.baseline_quality), sessions=sessions)
+        bad = seen.bad(rail.name)
+        return None if bad is None else Errors(bad, sessions=_sessions(options), part=seen.part(rail.name))
+    value = seen.value(rail.name)
+    return None if value is None else Values(*value, part=seen.part(rail.name))
+
+
+def _options(rail: Guardrail) -> tuple[str, ...]:
+    """The options that say what is true of the baseline behind this guardrail."""
+    if rail.error_rate is not None:
+        return ("--baseline-errors",)
+    if rail.ratio is not None:
+        return ("--baseline-quality",)
     if rail.latency is not None:
-        median = asking.duration("--baseline-latency", options.baseline_latency) * 1000
-        return Latency(median, asking.positive("--latency-spread", options.latency_spread, "0.5"), ENVOY_EDGES_MS)
-    mean = asking.positive("--baseline-mean", options.baseline_mean, "1")
-    spread = sqrt(log(1 + (asking.positive("--deviation", options.deviation, "0.5") / mean) ** 2))
-    return Rewards(spread, float("inf"), mean / exp(spread**2 / 2))
+        return ("--baseline-latency", "--latency-spread")
+    return ("--baseline-mean", "--deviation")
 
 
-def harms(simulated: list[Guardrail], measured: Mapping[str, Quality], options: argparse.Namespace) -> tuple[Harm, ...]:
-    """One harmful candidate with everything that was asked for; without, one per guardrail with a usual harm."""
-    asked = {rail.name: _asked_harm(rail, measured[rail.name], options) for rail in simulated}
-    wanted = [harm for harm in asked.values() if harm is not None]
-    if not wanted:
-        return tuple(_usual_harm(rail, measured[rail.name]) for rail in simulated)
-    factors = {name: factor for harm in wanted for name, factor in harm.factors.items()}
-    return (Harm(" and ".join(dict.fromkeys(harm.words for harm in wanted)), factors),)
+def _is_said(rail: Guardrail, options: argparse.Namespace) -> bool:
+    return any(asking.given(options, name) is not None for name in _options(rail))
 
 
-def _asked_harm(rail: Guardrail, quality: Quality, options: argparse.Namespace) -> Harm | None:
-    if rail.error_rate is not None and options.candidate_errors and isinstance(quality, Errors):
-        worse = asking.share("--candidate-errors", options.candidate_errors)
-        _must_be_worse("--candidate-errors", options.candidate_errors, worse > quality.rate, "above --baseline-errors")
-        return Harm(f"errors {options.candidate_errors}", {rail.name: worse / quality.rate})
-    if rail.ratio is not None and options.candidate_quality and isinstance(quality, Errors):
-        worse = 1 - asking.share("--candidate-quality", options.candidate_quality)
-        _must_be_worse(
-            "--candidate-quality", options.candidate_quality, worse > quality.rate, "below --baseline-quality"
-        )
-        return Harm(f"quality {options.candidate_quality}", {rail.name: worse / quality.rate})
-    if rail.latency is not None and options.candidate_slower:
-        slower = asking.increase("--candidate-slower", options.candidate_slower)
-        return Harm(f"answers {options.candidate_slower} slower", {rail.name: 1 + slower})
-    if rail.mean is not None and options.candidate_mean:
-        mean = asking.positive("--candidate-mean", options.candidate_mean, "0.95")
-        return Harm(f"a mean of {options.candidate_mean}", {rail.name: mean / float(options.baseline_mean)})
-    return None
+def _sessions(options: argparse.Namespace) -> int:
+    return SESSIONS if "sessions" in (options.trouble or []) else 1
 
 
-def _usual_harm(rail: Guardrail, quality: Quality) -> Harm:
-    if rail.ratio is not None and isinstance(quality, Errors):
-        return Harm("quality 2 pp lower", {rail.name: (quality.rate + 0.02) / quality.rate})
+def _written(rail: Guardrail, options: argparse.Namespace) -> Quality:
+    """The truth as options say it, or their defaults."""
+    first, *second = _options(rail)
+    value = asking.written(options, first)
+    if rail.error_rate is not None:
+        return Errors(asking.share(first, value), sessions=_sessions(options))
+    if rail.ratio is not None:
+        return Errors(1 - asking.share(first, value), sessions=_sessions(options))
+    spread = asking.positive(second[0], asking.written(options, second[0]), "0.5")
     if rail.latency is not None:
-        return Harm("answers 20 % slower", {rail.name: 1.2})
-    if rail.mean is not None:
-        less = rails.less_is_better(rail.mean)
-        return Harm(f"a mean 5 % {'higher' if less else 'lower'}", {rail.name: 1.05 if less else 0.95})
-    return Harm("twice the errors", {rail.name: 2.0})
-
-
-def _must_be_worse(name: str, value: str, is_worse: bool, cure: str) -> None:
-    if not is_worse:
-        raise Unclear(f"{name} is '{value}': that is no harm, give a share {cure}")
+        return Latency(asking.duration(first, value) * 1000, spread, ENVOY_EDGES_MS)
+    mean = asking.positive(first, value, "1")
+    relative = sqrt(log(1 + (spread / mean) ** 2))
+    return Rewards(relative, float("inf"), mean / exp(relative**2 / 2))
 
 
 def told(rail: Guardrail, quality: Quality) -> str:
     """The guardrail and what is true of the baseline, in words."""
     if isinstance(quality, Latency):
         return f"{rail.name} (baseline: median {quality.median_ms:g} ms, spread {quality.spread:g})"
+    if isinstance(quality, Recorded):
+        return f"{rail.name} (baseline: as recorded, median {quantile_ms(quality.past, 0.5):.3g} ms)"
+    if isinstance(quality, Values):
+        what = f"mean {quality.mean:.3g}, deviation {quality.deviation:.3g}"
+        return f"{rail.name} (baseline: {what}{_of_requests(quality.part)})"
     if isinstance(quality, Rewards):
         return f"{rail.name} (baseline: mean {quality.scale * exp(quality.spread**2 / 2):g})"
     if isinstance(quality, Errors) and rail.ratio is not None:
-        return f"{rail.name} (baseline: {100 * (1 - quality.rate):g} % good)"
+        return f"{rail.name} (baseline: {100 * (1 - quality.rate):.4g} % good{_of_requests(quality.part)})"
     assert isinstance(quality, Errors)
-    return f"{rail.name} (baseline: errors {100 * quality.rate:g} %)"
+    return f"{rail.name} (baseline: errors {100 * quality.rate:.3g} %)"
+
+
+def _of_requests(part: float) -> str:
+    return f", known of {100 * part:.3g} % of the requests" if part < 1 else ""

@@ -48,7 +48,8 @@ class World:
     """A name, which is also the seed, and everything that is true.
 
     per_second: requests per second of both arms together. harm: how much worse the candidate is, per quality (see
-    `qualities`), from onset_hours on. sessions: requests come and are routed in sessions of so many.
+    `qualities`), from onset_hours on. sessions: requests come and are routed in sessions of so many. course: factors
+    of per_second, one per hour of a day that begins with the rollout; none for a steady mean.
     """
 
     name: str
@@ -61,6 +62,7 @@ class World:
     sharing: Sharing = field(default_factory=Ramp)
     trouble: Trouble = CALM
     sessions: int = 1
+    course: tuple[float, ...] = ()
 
     @property
     def intervals(self) -> int:
@@ -115,7 +117,7 @@ class _Stream:
     def _block(self, interval: int, share: Floats) -> dict[str, Pair]:
         world = self.world
         daytime = self._daytime(interval)
-        expected = world.per_second * world.interval_seconds * daytime
+        expected = world.per_second * world.interval_seconds * daytime * self._course(interval)
         n_c, n_b = (self._arrivals(expected * part) for part in (share, 1 - share))
         burst = daytime * self._bursts()
         rate_c, rate_b = (burst * self._noisy(arm) for arm in ("candidate", "baseline"))
@@ -135,6 +137,10 @@ class _Stream:
     def _daytime(self, interval: int) -> float:
         part_of_day = interval * self.world.interval_seconds / DAY_SECONDS
         return 1 + self.world.trouble.diurnal * sin(2 * pi * part_of_day)
+
+    def _course(self, interval: int) -> float:
+        course, hour = self.world.course, int((interval - 1) * self.world.interval_seconds / 3600)
+        return course[hour % len(course)] if course else 1.0
 
     def _bursts(self) -> Floats:
         if not self.world.trouble.bursts:
