@@ -138,6 +138,11 @@ class Recorded(Timed):
         """The share of answers beyond each edge, [columns]; nothing is known within a bucket that ends with none."""
         return _survivals(self.past, factor)
 
+    def moved(self, factor: float, edges_ms: tuple[float, ...]) -> bool:
+        """Whether times so much longer show at any of these edges."""
+        chosen = [self.edges_ms.index(edge) for edge in edges_ms]
+        return bool((self.beyond(factor) > self.beyond())[chosen].any())
+
     def history(self, requests: int = 0) -> Histogram:
         """The histogram itself, with the requests that it has."""
         del requests

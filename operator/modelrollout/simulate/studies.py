@@ -18,7 +18,7 @@ from modelrollout.simulate.asking import Unclear
 from modelrollout.simulate.climbs import Step
 from modelrollout.simulate.harms import Harm
 from modelrollout.simulate.ours import Guarded, Ours
-from modelrollout.simulate.qualities import Quality, Timed
+from modelrollout.simulate.qualities import Quality, Recorded, Timed
 from modelrollout.simulate.seen import Seen
 from modelrollout.simulate.worlds import Trouble, World
 
@@ -71,14 +71,20 @@ def read(options: argparse.Namespace) -> Study:
         planned_looks=evidence.planned_looks(spec),
         dispersion=dispersion(spec.analysis.dispersion),
     )
+    wrong = harms.harms(simulated, measured, options)
+    notes = [
+        *(_left_out(rail) for rail in spec.guardrails if rail not in simulated),
+        *_assumed(simulated, options, seen),
+        *_hidden(judge, measured, wrong),
+    ]
     return Study(
         judge,
         tuple(_step(stage) for stage in spec.stages[:-1]),
         _world(options, measured, seconds(spec.analysis.interval), seen),
-        harms.harms(simulated, measured, options),
+        wrong,
         asking.whole("--runs", options.runs, 100_000),
         tuple(truths.told(rail, measured[rail.name]) for rail in simulated),
-        (*(_left_out(rail) for rail in spec.guardrails if rail not in simulated), *_assumed(simulated, options, seen)),
+        tuple(notes),
         seen.told() if seen else "",
     )
 
@@ -196,6 +202,19 @@ def _assumed(simulated: list[Guardrail], options: argparse.Namespace, seen: Seen
     if seen is None:
         return []
     return [note for rail in simulated if (note := truths.assumed(rail, options, seen)) is not None]
+
+
+def _hidden(judge: Ours, measured: Mapping[str, Quality], wrong: tuple[Harm, ...]) -> list[str]:
+    """Slower answers of which a histogram of the past cannot say that they would cross any edge that is compared."""
+    return [
+        f"{harm.words} would stay within one bucket of the histogram that was read, so guardrail {one.quality} cannot "
+        "see it here: add bucket edges, or give --baseline-latency"
+        for one in judge.guarded
+        for harm in wrong
+        if isinstance(quality := measured[one.quality], Recorded)
+        and one.quality in harm.factors
+        and not quality.moved(harm.factors[one.quality], one.rule.edges_ms)
+    ]
 
 
 def _left_out(rail: Guardrail) -> str:

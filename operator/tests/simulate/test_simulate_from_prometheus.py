@@ -188,6 +188,17 @@ def test_counters_that_are_not_there_leave_the_default_and_say_so(read: Read, fi
     )
 
 
+def test_harm_that_no_bucket_edge_shows_is_told(read: Read) -> None:
+    hidden = read("-n", NAMESPACE, "--model", "swinging", "--guard", "latency")
+    shown = read("-n", NAMESPACE, "--model", "usual", "--from", SINCE, "--guard", "latency")
+
+    assert hidden.notes == (
+        "answers 20 % slower would stay within one bucket of the histogram that was read, so guardrail p95-latency "
+        "cannot see it here: add bucket edges, or give --baseline-latency",
+    )
+    assert shown.notes == ()
+
+
 def test_rollouts_on_real_traffic_are_judged(
     prometheus: Prometheus, file: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
