@@ -9,6 +9,7 @@ from enum import Enum
 
 import numpy as np
 
+from modelrollout.judge import intervals
 from modelrollout.judge.arrays import Floats, floats
 from modelrollout.judge.evidence import Counts
 from modelrollout.judge.means import Moments
@@ -28,7 +29,7 @@ class Sums:
     candidate_pull: Floats  # sum of s_c n_b / N over looks, N = n_c + n_b
     baseline_pull: Floats  # sum of s_b n_c / N over looks
     comparison: Floats  # sum of n_c n_b / N over looks: how much both arms could be compared, in requests
-    spread: Floats  # sum of (n_c n_b (s_c + s_b) - s_c s_b N) / N^2 over looks: see `intervals.ratio_interval`
+    spread: Floats  # sum over looks of `intervals.ratio_spread`
     candidate_squares: Floats
     baseline_squares: Floats
 
@@ -61,7 +62,7 @@ def add(sums: Sums, block: Counts) -> Sums:
         sums.candidate_pull + s_c * (n_b / both),
         sums.baseline_pull + s_b * (n_c / both),
         sums.comparison + n_c * (n_b / both),
-        sums.spread + (n_c / both) * (n_b / both) * (s_c + s_b) - (s_c / both) * s_b,
+        sums.spread + intervals.ratio_spread(n_c, s_c, n_b, s_b),
         sums.candidate_squares + block.candidate_squares,
         sums.baseline_squares + block.baseline_squares,
     )
