@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
@@ -30,14 +31,19 @@ def command() -> Iterator[Run]:
 
     def run(*arguments: object, environment: dict[str, str] | None = None) -> subprocess.Popen[str]:
         line = [sys.executable, "-m", "e2e.stack", *map(str, arguments)]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-        begun.append(subprocess.Popen(line, cwd=paths.ROOT, env=environment, **pipes))  # type: ignore[call-overload]
+        how = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "preexec_fn": hear_interrupts}
+        begun.append(subprocess.Popen(line, cwd=paths.ROOT, env=environment, **how))  # type: ignore[call-overload]
         return begun[-1]
 
     yield run
     for process in begun:
         process.kill()
         process.communicate()
+
+
+def hear_interrupts() -> None:
+    """What a shell starts in the background inherits a deaf ear for Ctrl-C; a person's terminal has none."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def eventually(is_so: Callable[[], bool], what: str) -> None:
