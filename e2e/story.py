@@ -18,12 +18,12 @@ import yaml
 from kubernetes import client, config, watch
 
 from e2e import waiting
-from e2e.labels import Labelling, Quality
 from e2e.rollouts import ERRORS, Object, Rollout
 from e2e.stack import Stack
 from e2e.stack.errors import tail
 from e2e.stack.paths import ROOT
 from e2e.traffic import Traffic
+from e2e.traffic.labels import Labelling, Quality
 
 T = TypeVar("T")
 

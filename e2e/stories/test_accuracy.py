@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from e2e.labels import Quality, Teller
 from e2e.rollouts import ACCURACY, ERRORS, PROFIT, Object, Rollout, stage
 from e2e.story import EXPERIMENTS, MODELS, Story, storage
 from e2e.traffic import Traffic
+from e2e.traffic.labels import Quality, Teller
 
 pytestmark = pytest.mark.stack
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import pytest
 from scipy.special import bdtrc
 
-from e2e.labels import Labelling, Quality
 from e2e.rollouts import ACCURACY, PROFIT, Object, Rollout, stage
 from e2e.story import MODELS, ROLLOUTS, SECONDS_TO_TAKE_UP, Story, storage
 from e2e.traffic import Traffic
+from e2e.traffic.labels import Labelling, Quality
 
 pytestmark = pytest.mark.stack
 

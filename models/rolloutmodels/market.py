@@ -4,9 +4,9 @@ Many assets are simulated side by side. The next return of an asset is
 
     volatility * (edge + noise),   noise ~ N(0, 1)
 
-and the label is "the next return is positive". The edge is a fixed function of what the features show, so a
-perfect model is right with probability Phi(|edge|) on that sample, and the mean of that is the Bayes accuracy.
-Volatility follows four sticky regimes: it shapes the features and says nothing about the sign.
+and the label is "the next return is positive". Who knows the edge is right with probability Phi(|edge|) on that
+sample, and the mean of that is the Bayes accuracy. The edge follows from what the features show and from the asset's
+regime, which they only hint at: volatility, the drift of prices and the meaning of order flow depend on it.
 
 Most of the edge sits in products of two lagged factors. A simpler signal would be learned equally well by
 every network, and the models would not differ in accuracy.
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rolloutmodels import indicators
+from rolloutmodels.climates import USUAL, Climate
 from rolloutmodels.contract import FEATURES, STEPS
 
 Array = NDArray[np.float64]
@@ -28,8 +29,12 @@ WINDOWS_PER_ASSET = 64
 
 _MAX_LAG = 5
 _WARM_UP = 80  # steps before the first window: the longest indicator looks back 60
-_VOLATILITIES = np.array([0.008, 0.010, 0.005, 0.020])  # per step, by regime
+# By regime: bull, bear, sideways, volatile.
+_VOLATILITIES = np.array([0.008, 0.010, 0.005, 0.020])  # per step
 _STAY = np.array([0.960, 0.955, 0.965, 0.940])  # chance to stay in a regime for one more step
+_DRIFT = np.array([1.0, -1.0, 0.0, 0.0])
+_FLOW = np.array([1.0, 1.0, -1.0, -1.0])  # buyers push prices on in a trend, and are met by sellers without one
+_CLARITY = np.array([1.0, 1.0, 1.0, 0.6])
 _PERSISTENCE = 0.3  # of factors and order flow from one step to the next
 
 
@@ -45,16 +50,23 @@ class Law:
     lines: tuple[tuple[int, int, int], ...]
     pair_weight: float = 0.20
     line_weight: float = 0.10
-    flow_weight: float = 0.25
+    flow_weight: float = 0.20
+    drift_weight: float = 0.18
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Windows of shape [samples, 10, 35] as float32, labels as 0.0 or 1.0, and the edge behind each label."""
+    """Windows of shape [samples, 10, 35] as float32, and of each: its label as 0.0 or 1.0, and what is behind it.
+
+    `edges` are in units of the volatility, `returns` fractions of the price over the step after the window, and
+    `regimes` those that rule it, as values of `climates.Regime`.
+    """
 
     features: NDArray[np.float32]
     labels: NDArray[np.float32]
     edges: Array
+    returns: Array
+    regimes: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -75,7 +87,7 @@ def law(seed: int = 2026, pairs: int = 40, lines: int = 4) -> Law:
     )
 
 
-def sample(law: Law, seed: int, samples: int) -> Sample:
+def sample(law: Law, seed: int, samples: int, climate: Climate = USUAL) -> Sample:
     """`samples` windows of new assets from one seed; the same seed gives the same numbers.
 
     Seeds of training, validation and test must differ: they are the only thing that keeps the sets apart.
@@ -88,50 +100,63 @@ def sample(law: Law, seed: int, samples: int) -> Sample:
     length = _WARM_UP + WINDOWS_PER_ASSET
     factors = _persistent(rng, (assets, length, FACTORS))
     flow = _persistent(rng, (assets, length))
-    edges = _edges(law, factors, flow)
-    returns, spread = _returns(rng, edges)
+    regimes = _regimes(rng, (assets, length), climate)
+    edges = _edges(law, climate, regimes, factors, flow)
+    returns, spread = _returns(rng, edges, _VOLATILITIES[regimes])
     shown = indicators.describe(returns, flow, spread, rng)
     features = np.concatenate([shown, factors], axis=2).astype(np.float32)
-    return _windows(features, edges, returns, samples)
+    return _windows(features, edges, returns, regimes, samples)
 
 
-def _windows(features: NDArray[np.float32], edges: Array, returns: Array, samples: int) -> Sample:
+def _windows(
+    features: NDArray[np.float32], edges: Array, returns: Array, regimes: NDArray[np.int64], samples: int
+) -> Sample:
     """Cut each asset's path into windows; the label belongs to the return after the window's last step."""
     ends = np.arange(_WARM_UP, _WARM_UP + WINDOWS_PER_ASSET)
     steps = ends[:, None] + np.arange(1 - STEPS, 1)[None, :]
-    windows = features[:, steps].reshape(-1, STEPS, FEATURES)[:samples]
-    labels = (returns[:, ends] > 0).reshape(-1)[:samples].astype(np.float32)
-    return Sample(np.ascontiguousarray(windows), labels, edges[:, ends].reshape(-1)[:samples])
+    after = returns[:, ends].reshape(-1)[:samples]
+    return Sample(
+        features=np.ascontiguousarray(features[:, steps].reshape(-1, STEPS, FEATURES)[:samples]),
+        labels=(after > 0).astype(np.float32),
+        edges=edges[:, ends].reshape(-1)[:samples],
+        returns=after,
+        regimes=regimes[:, ends].reshape(-1)[:samples],
+    )
 
 
-def _edges(law: Law, factors: Array, flow: Array) -> Array:
-    """Edge per asset and step, in units of the volatility; products are clipped at +-2 to keep the tails tame."""
-    edge = law.flow_weight * flow
+def _edges(law: Law, climate: Climate, regimes: NDArray[np.int64], factors: Array, flow: Array) -> Array:
+    """Edge per asset and step, in units of the volatility."""
+    signal = _signal(law, factors) + law.flow_weight * _FLOW[regimes] * flow
+    return climate.clarity * _CLARITY[regimes] * signal + law.drift_weight * _DRIFT[regimes] + climate.drift
+
+
+def _signal(law: Law, factors: Array) -> Array:
+    """What the factors foretell; products are clipped at +-2 to keep the tails tame."""
+    signal = np.zeros(factors.shape[:2])
     for first, lag, second, other_lag, sign in law.pairs:
         product = _lagged(factors[:, :, first], lag) * _lagged(factors[:, :, second], other_lag)
-        edge = edge + law.pair_weight * sign * np.clip(product, -2.0, 2.0)
+        signal = signal + law.pair_weight * sign * np.clip(product, -2.0, 2.0)
     for factor, lag, sign in law.lines:
-        edge = edge + law.line_weight * sign * _lagged(factors[:, :, factor], lag)
-    return edge
+        signal = signal + law.line_weight * sign * _lagged(factors[:, :, factor], lag)
+    return signal
 
 
-def _returns(rng: np.random.Generator, edges: Array) -> tuple[Array, Array]:
+def _returns(rng: np.random.Generator, edges: Array, volatility: Array) -> tuple[Array, Array]:
     """Return after each step, and the bid-ask spread seen at it, which widens with volatility."""
-    volatility = _VOLATILITIES[_regimes(rng, edges.shape)]
     returns = volatility * (edges + rng.standard_normal(edges.shape))
     spread = volatility * (1.0 + 0.2 * rng.standard_normal(edges.shape))
     return returns, spread
 
 
-def _regimes(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.int64]:
-    """Regime per asset and step: a Markov chain that leaves a regime for any of the three others alike."""
+def _regimes(rng: np.random.Generator, shape: tuple[int, ...], climate: Climate) -> NDArray[np.int64]:
+    """Regime per asset and step: a Markov chain that leaves a regime for one drawn by the climate's shares."""
     assets, length = shape
     regimes = np.empty((assets, length), dtype=np.int64)
-    regimes[:, 0] = rng.integers(0, 4, assets)
+    regimes[:, 0] = rng.choice(4, assets, p=climate.shares)
     for step in range(1, length):
         before = regimes[:, step - 1]
         leaves = rng.random(assets) > _STAY[before]
-        regimes[:, step] = np.where(leaves, (before + rng.integers(1, 4, assets)) % 4, before)
+        regimes[:, step] = np.where(leaves, rng.choice(4, assets, p=climate.shares), before)
     return regimes
 
 

@@ -12,61 +12,19 @@ import json
 import random
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from dataclasses import dataclass, field
 from types import TracebackType
 
 import aiohttp
 from rolloutmodels import market
 
-from e2e.labels import SECONDS_AT_THE_END, Labelling, Teller
+from e2e.traffic.labels import SECONDS_AT_THE_END, Labelling, Teller
+from e2e.traffic.records import NO_ANSWER, Answer, Seen
 
 DIFFERENT_REQUESTS = 128
 TIMEOUT_SECONDS = 30.0
 KEPT_ANSWERS = 50_000
-FAILED = 0  # the code of a request that got no answer at all
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What one client saw. `at` is when it asked (Unix seconds); `arm` is empty when nobody said who answered."""
-
-    at: float
-    arm: str
-    code: int
-    seconds: float
-
-    @property
-    def is_ok(self) -> bool:
-        """True for an answer that a client can use."""
-        return 200 <= self.code < 300
-
-
-@dataclass(frozen=True)
-class Seen:
-    """Answers of some stretch of time."""
-
-    answers: tuple[Answer, ...]
-
-    @property
-    def failed(self) -> list[Answer]:
-        """Requests that a client would complain about."""
-        return [answer for answer in self.answers if not answer.is_ok]
-
-    @property
-    def arms(self) -> Counter[str]:
-        """Requests that each arm answered."""
-        return Counter(answer.arm for answer in self.answers if answer.arm)
-
-    def share(self, arm: str) -> float:
-        """Percent of the answered requests that this arm answered."""
-        total = self.arms.total()
-        return 100 * self.arms[arm] / total if total else 0.0
-
-    def quantile_ms(self, arm: str, quantile: float) -> float | None:
-        """Latency quantile of this arm in ms; None without answers."""
-        waits = sorted(answer.seconds for answer in self.answers if answer.arm == arm)
-        return 1000 * waits[min(len(waits) - 1, int(quantile * len(waits)))] if waits else None
 
 
 @dataclass
@@ -147,7 +105,7 @@ class Traffic:
 
     async def _send(self, session: aiohttp.ClientSession, model: str, body: bytes) -> None:
         at, begun = time.time(), time.perf_counter()
-        arm, code = "", FAILED
+        arm, code = "", NO_ANSWER
         headers = {"Content-Type": "application/json", **self.headers}
         try:
             async with session.post(f"{self.url}/v2/models/{model}/infer", data=body, headers=headers) as answer:
