@@ -18,13 +18,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rolloutmodels import indicators
+from rolloutmodels import features, indicators
 from rolloutmodels.climates import USUAL, Climate
 from rolloutmodels.contract import FEATURES, STEPS
+from rolloutmodels.features import FACTORS
 
 Array = NDArray[np.float64]
 
-FACTORS = FEATURES - indicators.COUNT
 WINDOWS_PER_ASSET = 64
 
 _MAX_LAG = 5
@@ -103,20 +103,23 @@ def sample(law: Law, seed: int, samples: int, climate: Climate = USUAL) -> Sampl
     regimes = _regimes(rng, (assets, length), climate)
     edges = _edges(law, climate, regimes, factors, flow)
     returns, spread = _returns(rng, edges, _VOLATILITIES[regimes])
-    shown = indicators.describe(returns, flow, spread, rng)
-    features = np.concatenate([shown, factors], axis=2).astype(np.float32)
-    return _windows(features, edges, returns, regimes, samples)
+    shown = features.stack(indicators.describe(returns, flow, spread, rng) | _named(factors))
+    return _windows(shown, edges, returns, regimes, samples)
+
+
+def _named(factors: Array) -> dict[str, Array]:
+    return {f"factor_{number + 1:02}": factors[:, :, number] for number in range(FACTORS)}
 
 
 def _windows(
-    features: NDArray[np.float32], edges: Array, returns: Array, regimes: NDArray[np.int64], samples: int
+    shown: NDArray[np.float32], edges: Array, returns: Array, regimes: NDArray[np.int64], samples: int
 ) -> Sample:
     """Cut each asset's path into windows; the label belongs to the return after the window's last step."""
     ends = np.arange(_WARM_UP, _WARM_UP + WINDOWS_PER_ASSET)
     steps = ends[:, None] + np.arange(1 - STEPS, 1)[None, :]
     after = returns[:, ends].reshape(-1)[:samples]
     return Sample(
-        features=np.ascontiguousarray(features[:, steps].reshape(-1, STEPS, FEATURES)[:samples]),
+        features=np.ascontiguousarray(shown[:, steps].reshape(-1, STEPS, FEATURES)[:samples]),
         labels=(after > 0).astype(np.float32),
         edges=edges[:, ends].reshape(-1)[:samples],
         returns=after,
@@ -144,7 +147,7 @@ def _signal(law: Law, factors: Array) -> Array:
 def _returns(rng: np.random.Generator, edges: Array, volatility: Array) -> tuple[Array, Array]:
     """Return after each step, and the bid-ask spread seen at it, which widens with volatility."""
     returns = volatility * (edges + rng.standard_normal(edges.shape))
-    spread = volatility * (1.0 + 0.2 * rng.standard_normal(edges.shape))
+    spread = indicators.SPREAD * volatility * (1.0 + 0.2 * rng.standard_normal(edges.shape))
     return returns, spread
 
 
