@@ -11,7 +11,7 @@ from enum import IntEnum
 
 
 class Regime(IntEnum):
-    """What an asset goes through for some 15 to 30 steps; the values are indices of arrays."""
+    """What an asset goes through for some 15 to 30 steps, or longer; the values are indices of arrays."""
 
     BULL = 0
     BEAR = 1

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from rolloutmodels import features, indicators
 from rolloutmodels.climates import USUAL, Climate
-from rolloutmodels.contract import FEATURES, STEPS
+from rolloutmodels.contract import STEPS
 from rolloutmodels.features import FACTORS
 
 Array = NDArray[np.float64]
@@ -114,16 +114,19 @@ def _named(factors: Array) -> dict[str, Array]:
 def _windows(
     shown: NDArray[np.float32], edges: Array, returns: Array, regimes: NDArray[np.int64], samples: int
 ) -> Sample:
-    """Cut each asset's path into windows; the label belongs to the return after the window's last step."""
-    ends = np.arange(_WARM_UP, _WARM_UP + WINDOWS_PER_ASSET)
-    steps = ends[:, None] + np.arange(1 - STEPS, 1)[None, :]
-    after = returns[:, ends].reshape(-1)[:samples]
+    """Cut the paths into windows, those of all assets that end at one step before those that end at the next.
+
+    The label belongs to the return after the window's last step.
+    """
+    step, asset = np.divmod(np.arange(samples), len(shown))
+    ends = _WARM_UP + step
+    after = returns[asset, ends]
     return Sample(
-        features=np.ascontiguousarray(shown[:, steps].reshape(-1, STEPS, FEATURES)[:samples]),
+        features=shown[asset[:, None], ends[:, None] + np.arange(1 - STEPS, 1)],
         labels=(after > 0).astype(np.float32),
-        edges=edges[:, ends].reshape(-1)[:samples],
+        edges=edges[asset, ends],
         returns=after,
-        regimes=regimes[:, ends].reshape(-1)[:samples],
+        regimes=regimes[asset, ends],
     )
 
 
@@ -152,14 +155,19 @@ def _returns(rng: np.random.Generator, edges: Array, volatility: Array) -> tuple
 
 
 def _regimes(rng: np.random.Generator, shape: tuple[int, ...], climate: Climate) -> NDArray[np.int64]:
-    """Regime per asset and step: a Markov chain that leaves a regime for one drawn by the climate's shares."""
+    """Regime per asset and step: a Markov chain that spends the climate's shares of time in the regimes.
+
+    A regime that is left soon has to be entered more often to keep its share.
+    """
     assets, length = shape
+    entered = np.array(climate.shares) * (1.0 - _STAY)
+    entered /= entered.sum()
     regimes = np.empty((assets, length), dtype=np.int64)
     regimes[:, 0] = rng.choice(4, assets, p=climate.shares)
     for step in range(1, length):
         before = regimes[:, step - 1]
         leaves = rng.random(assets) > _STAY[before]
-        regimes[:, step] = np.where(leaves, rng.choice(4, assets, p=climate.shares), before)
+        regimes[:, step] = np.where(leaves, rng.choice(4, assets, p=entered), before)
     return regimes
 
 
