@@ -1,4 +1,4 @@
-"""Steady, seeded client traffic: an open loop, so that a slow model does not slow the clients down.
+"""Seeded client traffic: an open loop, so that a slow model does not slow the clients down.
 
 The program runs in a thread of its own and counts what clients see: which arm answered, how fast, with which code.
 It can be asked at any time; a request that failed is a request that a person would have complained about.
@@ -8,28 +8,47 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
-import random
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Coroutine, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
 from types import TracebackType
+from typing import Protocol
 
 import aiohttp
-from rolloutmodels import market
+from rolloutmodels.climates import ALWAYS_USUAL, Climate, Scenario
 
+from e2e.traffic import garbage, protocol
+from e2e.traffic.client import TIMEOUT, TIMEOUT_SECONDS, Client, Reply
 from e2e.traffic.labels import SECONDS_AT_THE_END, Labelling, Teller
-from e2e.traffic.records import NO_ANSWER, Answer, Seen
+from e2e.traffic.questions import Question, Questions
+from e2e.traffic.records import NO_ANSWER, Answer, Outcome, Seen
+from e2e.traffic.turns import Arrivals, Turn, turns
 
-DIFFERENT_REQUESTS = 128
-TIMEOUT_SECONDS = 30.0
-KEPT_ANSWERS = 50_000
+KEPT_ANSWERS = 200_000
+KEPT_OUTCOMES = 200_000
+LONGEST_NAP_SECONDS = 0.2
+FAULTY = "faulty"
+
+
+class Watcher(Protocol):
+    """Hears of everything as it happens, in the thread of the traffic: it must be quick."""
+
+    def answered(self, answer: Answer) -> None: ...
+
+    def told(self, outcome: Outcome) -> None: ...
 
 
 @dataclass
 class Traffic:
-    """Requests for one model at a steady rate, from `start` (or `with`) until `stop`, at most `longest_seconds`.
+    """Requests for one model, from `start` (or `with`) until `stop`, at most `longest_seconds`.
+
+    Each asks about `windows` fresh windows of the market, in the climate of the `scenario` at its time. So many
+    `clients` take part, of whom a share `sticky` (0-1) stays with the arm that answered it first; a share `garbage`
+    (0-1) of the requests is nonsense from one faulty client more. The same seed gives the same requests in the same
+    order.
 
     With `more_models` the models take turns, and the rate is that of all of them together.
     With `most_at_once` clients wait while so many requests are under way: a machine that cannot keep up is then not
@@ -46,10 +65,22 @@ class Traffic:
     labelling: Labelling | None = None
     more_models: tuple[str, ...] = ()
     most_at_once: int | None = None
+    windows: int = 1
+    scenario: Scenario = ALWAYS_USUAL
+    clients: int = 1
+    sticky: float = 0.0
+    garbage: float = 0.0
+    arrivals: Arrivals = Arrivals.STEADY
+    watchers: tuple[Watcher, ...] = ()
 
     def __post_init__(self) -> None:
-        self.teller = Teller(self.url, self.labelling) if self.labelling else None
+        self.teller = Teller(self.url, self.labelling, self._note_outcome) if self.labelling else None
+        self._questions = Questions(self.seed, self.windows)
+        self._nonsense = itertools.cycle(garbage.bodies().values())
         self._answers: deque[Answer] = deque(maxlen=KEPT_ANSWERS)
+        self._outcomes: deque[Outcome] = deque(maxlen=KEPT_OUTCOMES)
+        self._ruling: Climate | None = None
+        self._begun: float | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._send_all()), daemon=True, name="traffic")
 
@@ -71,74 +102,122 @@ class Traffic:
         self._stopping.set()
         self._thread.join(TIMEOUT_SECONDS + SECONDS_AT_THE_END + 5)
 
+    @property
+    def is_running(self) -> bool:
+        """False before the start, and when everything has been sent, answered and told."""
+        return self._thread.is_alive()
+
+    def rule(self, climate: Climate) -> None:
+        """From now on the market has this climate, whatever the scenario says."""
+        self._questions.prepare(climate)
+        self._ruling = climate
+
+    @property
+    def climate(self) -> Climate:
+        """That of the market now."""
+        return self._climate(self._seconds)
+
     def seen(self, since: float = 0.0, until: float = float("inf")) -> Seen:
         """Answers to requests sent in this stretch of time (Unix seconds)."""
         return Seen(tuple(answer for answer in list(self._answers) if since <= answer.at < until))
 
     def newest(self, seconds: float) -> Seen:
         """Answers to requests of the last `seconds`."""
-        return self.seen(since=time.time() - seconds)
+        since = time.time() - seconds
+        newest_first = reversed(list(self._answers))
+        # Answers are kept in the order in which they came: those before the first old one were asked for earlier still.
+        recent = itertools.takewhile(lambda answer: answer.at + answer.seconds >= since, newest_first)
+        return Seen(tuple(answer for answer in recent if answer.at >= since)[::-1])
+
+    def outcomes(self, since: float = 0.0) -> tuple[Outcome, ...]:
+        """What has been told since then (Unix seconds), oldest first; the last 200,000 are kept."""
+        return tuple(outcome for outcome in list(self._outcomes) if since <= outcome.told_at)
+
+    # -- in the thread of the traffic
 
     async def _send_all(self) -> None:
-        rng, bodies = random.Random(self.seed), _bodies(self.seed)
-        models = itertools.cycle((self.model, *self.more_models))
-        timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
-        connector = aiohttp.TCPConnector(limit=0)
-        first, under_way = time.monotonic(), set[asyncio.Task[None]]()
-        begun, sent = first, 0
-        async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
+        for _, climate in self.scenario.phases:
+            self._questions.prepare(climate)
+        async with AsyncExitStack() as sessions:
+            clients = [await sessions.enter_async_context(client) for client in self._clients()]
+            labels = await sessions.enter_async_context(aiohttp.ClientSession(timeout=TIMEOUT))
             ended = asyncio.Event()
-            telling = asyncio.create_task(self.teller.tell(session, ended)) if self.teller else None
-            while not self._stopping.is_set() and time.monotonic() - first < self.longest_seconds:
-                task = asyncio.create_task(self._send(session, next(models), rng.choice(bodies)))
-                under_way.add(task)
-                task.add_done_callback(under_way.discard)
-                sent += 1
-                await asyncio.sleep(max(0.0, begun + sent / self.per_second - time.monotonic()))
-                if self.most_at_once and len(under_way) >= self.most_at_once:
-                    await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
-                    begun, sent = time.monotonic(), 0  # what was not sent meanwhile is not made up for
-            await asyncio.gather(*under_way)
+            telling = asyncio.create_task(self.teller.tell(labels, ended)) if self.teller else None
+            await self._take_turns(clients)
             ended.set()
             if telling:
                 await telling
+        self._questions.close()
 
-    async def _send(self, session: aiohttp.ClientSession, model: str, body: bytes) -> None:
-        at, begun = time.time(), time.perf_counter()
-        arm, code = "", NO_ANSWER
-        headers = {"Content-Type": "application/json", **self.headers}
-        try:
-            async with session.post(f"{self.url}/v2/models/{model}/infer", data=body, headers=headers) as answer:
-                text = await answer.read()
-                route, code = answer.headers.get("x-seldon-route", "").strip(":"), answer.status
-                arm = route.rpartition("_")[0]  # of a route such as `:enhanced_3:`
-                if self.teller and code == 200:
-                    self.teller.note(route, _prediction(text))
-        except (aiohttp.ClientError, TimeoutError, OSError):
-            pass  # counted as an answer without a code
-        self._answers.append(Answer(at, arm, code, time.perf_counter() - begun))
+    def _clients(self) -> Iterator[Client]:
+        """Those with sense, evenly mixed of such that stay and such that do not, then the faulty one."""
+        for number in range(self.clients):
+            stays = round((number + 1) * self.sticky) > round(number * self.sticky)
+            yield Client(f"client-{number + 1}", self.url, self.headers, stays)
+        yield Client(FAULTY, self.url, self.headers)
 
+    async def _take_turns(self, clients: list[Client]) -> None:
+        models, under_way = (self.model, *self.more_models), set[asyncio.Task[None]]()
+        self._begun = begun = time.monotonic()
+        for turn in turns(self.seed, self.per_second, models, self.clients, self.garbage, self.arrivals):
+            if not await self._wait_for(turn, begun + turn.at):
+                break
+            task = asyncio.create_task(await self._task(turn, clients))
+            under_way.add(task)
+            task.add_done_callback(under_way.discard)
+            if self.most_at_once and len(under_way) >= self.most_at_once:
+                await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+                begun = max(begun, time.monotonic() - turn.at)  # what was not sent meanwhile is not made up for
+        await asyncio.gather(*under_way)
 
-def _prediction(answer: bytes) -> int:
-    """The class that a model finds likelier."""
-    return int(json.loads(answer)["outputs"][0]["data"][0] > 0.5)
+    async def _wait_for(self, turn: Turn, due: float) -> bool:
+        """False when there is nothing more to be sent."""
+        while not self._stopping.is_set() and max(turn.at, self._seconds) < self.longest_seconds:
+            left = due - time.monotonic()
+            await asyncio.sleep(min(max(left, 0.0), LONGEST_NAP_SECONDS))
+            if left <= LONGEST_NAP_SECONDS:
+                return True
+        return False
 
+    async def _task(self, turn: Turn, clients: list[Client]) -> Coroutine[None, None, None]:
+        """What is to be sent; here, and not while it is sent, so that questions keep their order."""
+        climate = self._climate(turn.at)
+        if turn.client is None:
+            return self._babble(clients[-1], turn.model, next(self._nonsense), climate)
+        return self._ask(clients[turn.client], turn.model, await self._questions.next(climate))
 
-def _bodies(seed: int) -> list[bytes]:
-    """Requests as clients of the V2 protocol send them, from the seeded market."""
-    windows = market.sample(market.law(), seed, DIFFERENT_REQUESTS).features
-    return [
-        json.dumps(
-            {
-                "inputs": [
-                    {
-                        "name": "input_data",
-                        "datatype": "FP32",
-                        "shape": [1, *window.shape],
-                        "data": [round(float(x), 4) for x in window.ravel()],
-                    }
-                ]
-            }
-        ).encode()
-        for window in windows
-    ]
+    async def _ask(self, client: Client, model: str, question: Question) -> None:
+        reply = await client.ask(model, question.body)
+        if reply.code == protocol.OK and self.teller:
+            try:
+                predicted = protocol.predictions(reply.text, len(question))
+            except ValueError:
+                reply = replace(reply, code=NO_ANSWER)  # none that anybody understands
+            else:
+                self.teller.note(reply.route, reply.at, predicted, question)
+        self._note_answer(client, reply, question.climate)
+
+    async def _babble(self, client: Client, model: str, nonsense: bytes, climate: Climate) -> None:
+        self._note_answer(client, await client.ask(model, nonsense), climate.name, is_garbage=True)
+
+    def _note_answer(self, client: Client, reply: Reply, climate: str, is_garbage: bool = False) -> None:
+        arm, version = protocol.arm_and_version(reply.route)
+        answer = Answer(
+            reply.at, arm, reply.code, reply.seconds, version, client.name, climate, reply.is_sticky, is_garbage
+        )
+        self._answers.append(answer)
+        for watcher in self.watchers:
+            watcher.answered(answer)
+
+    def _note_outcome(self, outcome: Outcome) -> None:
+        self._outcomes.append(outcome)
+        for watcher in self.watchers:
+            watcher.told(outcome)
+
+    def _climate(self, seconds: float) -> Climate:
+        return self._ruling or self.scenario.at(seconds)
+
+    @property
+    def _seconds(self) -> float:
+        """Since the first request."""
+        return time.monotonic() - self._begun if self._begun is not None else 0.0

@@ -1,4 +1,4 @@
-"""What becomes of predictions: a truth for each, drawn so that each arm is as good as it is set to be, told later.
+"""Labels on their way: kept until they are due, then told to the feedback model in batches, each counted once.
 
 Clients keep their own count of what they have told, to be compared with what Prometheus has of it.
 """
@@ -8,45 +8,28 @@ from __future__ import annotations
 import asyncio
 import heapq
 import random
+import time
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+
+from e2e.traffic import protocol
+from e2e.traffic.fates import Fates, Label, Labelling, Quality
+from e2e.traffic.questions import Question
+from e2e.traffic.records import NO_ANSWER, Outcome
+
+__all__ = ["Labelling", "Quality", "Teller", "Truth"]
 
 SECONDS_BETWEEN_BATCHES = 0.2
 SECONDS_BEFORE_ANOTHER_TRY = 0.5
 SECONDS_AT_THE_END = 20.0
 LARGEST_BATCH = 200
-
-
-@dataclass(frozen=True)
-class Quality:
-    """How good an arm is: the share of its predictions that come true (0-1), and the profit of one."""
-
-    accuracy: float = 0.9
-    profit_mean: float = 0.0
-    profit_sd: float = 1.0
-
-
-@dataclass(frozen=True)
-class Labelling:
-    """How labels come: to which feedback model, about which arms, and how late.
-
-    An arm is named as a model, or as one version of it (`enhanced_2`), which then goes before the model's name.
-    The delay of each is drawn evenly from `delay_seconds` to `delay_seconds + spread_seconds`. Of a share `lost` the
-    truth never becomes known, and a share `repeated` of the batches is sent twice. A `seed` gives the n-th prediction
-    of an arm the same fate in every run, whatever the arm is called.
-    """
-
-    feedback_model: str
-    arms: Mapping[str, Quality]
-    delay_seconds: float = 0.3
-    spread_seconds: float = 0.4
-    lost: float = 0.0
-    repeated: float = 0.0
-    seed: int = 11
+MOST_WAITING = 500_000  # labels; those for which there is no room are given up
+KEPT_REFUSALS = 100
 
 
 @dataclass
@@ -66,54 +49,36 @@ class Truth:
         self.profit_sum_of_squares += label.profit**2
 
 
-@dataclass(frozen=True, order=True)
-class Label:
-    """What became of one prediction, and when it becomes known (seconds of the event loop)."""
-
-    due: float
-    id: str
-    arm: str = field(compare=False)
-    internal_name: str = field(compare=False)
-    predicted: int = field(compare=False)
-    actual: int = field(compare=False)
-    profit: float = field(compare=False)
-
-
 class Teller:
-    """Tells the feedback model what became of predictions. For one event loop; others may read what it counts."""
+    """Tells the feedback model what became of predictions. For one event loop; others may read what it counts.
 
-    def __init__(self, url: str, labelling: Labelling) -> None:
-        self.truth = {arm: Truth() for arm in labelling.arms}
+    `on_outcome` hears of each label that has arrived.
+    """
+
+    def __init__(self, url: str, labelling: Labelling, on_outcome: Callable[[Outcome], None]) -> None:
+        self.truth: dict[str, Truth] = defaultdict(Truth, {arm: Truth() for arm in labelling.arms})
         self.refused: list[str] = []
-        """What the feedback model answered to labels that it refused."""
+        """What the feedback model answered to labels that it refused; the first hundred."""
         self.given_up = 0
         """Labels of which nobody knows whether they arrived."""
-        self._address = f"{url}/v2/models/{labelling.feedback_model}/infer"
-        self._labelling = labelling
-        self._fates = {arm: random.Random(f"{labelling.seed}/{place}") for place, arm in enumerate(labelling.arms)}
+        self._address = f"{url}/v2/models/{labelling.feedback_model}/infer" if labelling.feedback_model else ""
+        self._labelling, self._on_outcome = labelling, on_outcome
+        self._fates = Fates(labelling)
         self._batches = random.Random(labelling.seed)
         self._run = uuid.uuid4().hex[:12]
-        self._predictions = 0
-        self._waiting: list[Label] = []
+        self._labels = 0
+        self._waiting: list[tuple[float, int, Label]] = []
+        """When each is due (seconds of the event loop), and its number, by which it is known from now on."""
 
-    def note(self, internal_name: str, predicted: int) -> None:
-        """An arm has answered this; arms without a set quality get no labels."""
-        arm = internal_name if internal_name in self._fates else internal_name.rpartition("_")[0]
-        if arm not in self._fates:
-            return
-        quality, fate = self._labelling.arms[arm], self._fates[arm]
-        is_correct = fate.random() < quality.accuracy
-        profit = fate.gauss(quality.profit_mean, quality.profit_sd)
-        delay = self._labelling.delay_seconds + fate.random() * self._labelling.spread_seconds
-        is_lost = fate.random() < self._labelling.lost
-        self._predictions += 1
-        if is_lost:
-            return
-        due = asyncio.get_running_loop().time() + delay
-        actual = predicted if is_correct else 1 - predicted
-        heapq.heappush(
-            self._waiting, Label(due, f"{self._run}-{self._predictions}", arm, internal_name, predicted, actual, profit)
-        )
+    def note(self, route: str, at: float, predicted: list[int], question: Question) -> None:
+        """An arm has answered this to what was asked at that time (Unix seconds)."""
+        now = asyncio.get_running_loop().time()
+        for label in self._fates.labels(route, at, predicted, question):
+            self._labels += 1
+            if len(self._waiting) < MOST_WAITING:
+                heapq.heappush(self._waiting, (now + label.delay, self._labels, label))
+            else:
+                self.given_up += 1
 
     async def tell(self, session: aiohttp.ClientSession, ended: asyncio.Event) -> None:
         """Tell what is due; when it has ended, tell at once what is left, for clients are about to go."""
@@ -128,48 +93,59 @@ class Teller:
         self.given_up += len(self._waiting)
 
     async def _tell_until(self, session: aiohttp.ClientSession, now: float) -> None:
-        again: list[Label] = []
+        again: list[tuple[int, Label]] = []
         while batch := self._due(now):
             code = await self._send(session, batch)
-            if code == 200 and self._batches.random() < self._labelling.repeated:
+            if code == protocol.OK and self._batches.random() < self._labelling.repeated:
                 await self._send(session, batch)
-            if code == 200:
-                for label in batch:
-                    self.truth[label.arm].add(label)
-            elif code != 400:
+            if code == protocol.OK:
+                self._count(batch)
+            elif code != protocol.REFUSED:
                 again += batch
         later = asyncio.get_running_loop().time() + SECONDS_BEFORE_ANOTHER_TRY
-        for label in again:  # under the same id, for nobody knows whether it was counted
-            heapq.heappush(self._waiting, replace(label, due=later))
+        for number, label in again:  # under the same id, for nobody knows whether it was counted
+            heapq.heappush(self._waiting, (later, number, label))
 
-    def _due(self, now: float) -> list[Label]:
-        batch: list[Label] = []
-        while self._waiting and self._waiting[0].due <= now and len(batch) < LARGEST_BATCH:
-            batch.append(heapq.heappop(self._waiting))
+    def _due(self, now: float) -> list[tuple[int, Label]]:
+        batch: list[tuple[int, Label]] = []
+        while self._waiting and self._waiting[0][0] <= now and len(batch) < LARGEST_BATCH:
+            _, number, label = heapq.heappop(self._waiting)
+            batch.append((number, label))
         return batch
 
-    async def _send(self, session: aiohttp.ClientSession, batch: list[Label]) -> int:
+    def _count(self, batch: list[tuple[int, Label]]) -> None:
+        now = time.time()
+        for _, label in batch:
+            self.truth[label.key].add(label)
+            arm, version = protocol.arm_and_version(label.route)
+            is_correct = label.predicted == label.actual
+            self._on_outcome(Outcome(label.predicted_at, now, arm, version, label.regime, is_correct, label.profit))
+
+    async def _send(self, session: aiohttp.ClientSession, batch: list[tuple[int, Label]]) -> int:
         """The code of the answer, or 0 when there was none."""
+        if not self._address:
+            return protocol.OK
+        body, headers = self._request(batch), {"Content-Type": "application/json"}
         try:
-            async with session.post(self._address, json=_request(batch)) as answer:
+            async with session.post(self._address, data=body, headers=headers) as answer:
                 text = await answer.text()
         except (aiohttp.ClientError, TimeoutError, OSError):
-            return 0
-        if answer.status == 400:
+            return NO_ANSWER
+        if answer.status == protocol.REFUSED and len(self.refused) < KEPT_REFUSALS:
             self.refused.append(text)
         return answer.status
 
-
-def _request(batch: list[Label]) -> dict[str, Any]:
-    columns: list[tuple[str, str, list[Any]]] = [
-        ("model", "BYTES", [label.internal_name for label in batch]),
-        ("predicted", "INT64", [label.predicted for label in batch]),
-        ("actual", "INT64", [label.actual for label in batch]),
-        ("profit", "FP64", [label.profit for label in batch]),
-        ("prediction_id", "BYTES", [label.id for label in batch]),
-    ]
-    return {
-        "inputs": [
-            {"name": name, "datatype": datatype, "shape": [len(data)], "data": data} for name, datatype, data in columns
+    def _request(self, batch: list[tuple[int, Label]]) -> bytes:
+        columns: list[tuple[str, str, list[Any]]] = [
+            ("model", "BYTES", [label.route for _, label in batch]),
+            ("predicted", "INT64", [label.predicted for _, label in batch]),
+            ("actual", "INT64", [label.actual for _, label in batch]),
+            ("profit", "FP64", [label.profit for _, label in batch]),
+            ("prediction_id", "BYTES", [f"{self._run}-{number}" for number, _ in batch]),
         ]
-    }
+        return protocol.encode(
+            [
+                {"name": name, "datatype": datatype, "shape": [len(data)], "data": data}
+                for name, datatype, data in columns
+            ]
+        )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 NO_ANSWER = 0  # the code of a request that got no answer at all
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What one client saw. `at` is when it asked (Unix seconds); `arm` is empty when nobody said who answered."""
 
@@ -31,8 +31,13 @@ class Answer:
         """True for an answer that a client can use."""
         return 200 <= self.code < 300
 
+    @property
+    def is_refused(self) -> bool:
+        """True for the answer that nonsense deserves."""
+        return 400 <= self.code < 500
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one prediction whose label has arrived. Times are Unix seconds."""
 
@@ -58,6 +63,11 @@ class Seen:
         return [answer for answer in self.answers if not answer.is_ok and not answer.is_garbage]
 
     @property
+    def swallowed(self) -> list[Answer]:
+        """Nonsense that was not refused."""
+        return [answer for answer in self.answers if answer.is_garbage and not answer.is_refused]
+
+    @property
     def arms(self) -> Counter[str]:
         """Requests that each arm answered."""
         return Counter(answer.arm for answer in self.answers if answer.arm)
@@ -69,5 +79,5 @@ class Seen:
 
     def quantile_ms(self, arm: str, quantile: float) -> float | None:
         """Latency quantile of this arm in ms; None without answers."""
-        waits = sorted(answer.seconds for answer in self.answers if answer.arm == arm)
+        waits = sorted(answer.seconds for answer in self.answers if answer.arm == arm and not answer.is_garbage)
         return 1000 * waits[min(len(waits) - 1, int(quantile * len(waits)))] if waits else None
