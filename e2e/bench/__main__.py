@@ -1,4 +1,7 @@
-"""`python -m e2e.bench [many|one|judge]`: print the figures. Nothing is asserted; exit code 0 says only that it ran."""
+"""`python -m e2e.bench [many|one|judge|serving]`: print the figures, and assert nothing.
+
+Exit code 0 says only that it ran.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from e2e.bench import figures, judging, many, one
+from e2e.bench import figures, judging, many, one, serving
 from e2e.bench.figures import Section
 from e2e.stack.errors import StackError
 
@@ -47,12 +50,14 @@ def _sections(options: argparse.Namespace, console: Console) -> Iterator[Section
         yield judging.measure()
     if options.part in ("all", "one"):
         yield one.measure(one.Effort(swaps=10, starts=3, has_ladder=False) if options.quick else one.Effort(), say)
+    if options.part in ("all", "serving"):
+        yield from serving.measure(serving.QUICK if options.quick else serving.Effort(), say)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m e2e.bench", description=__doc__)
-    parser.add_argument("part", nargs="?", choices=("all", "many", "one", "judge"), default="all")
-    parser.add_argument("--quick", action="store_true", help="under two minutes: shorter intervals, fewer repetitions")
+    parser.add_argument("part", nargs="?", choices=("all", "many", "one", "judge", "serving"), default="all")
+    parser.add_argument("--quick", action="store_true", help="about a minute for each part: shorter, and less often")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument("--rollouts", type=int, default=200, help="how many in `many` (default: 200)")
     parser.add_argument("--interval", type=int, metavar="SECONDS", help="between two looks in `many` (default: 30)")

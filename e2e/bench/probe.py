@@ -1,4 +1,4 @@
-"""What the operator says of itself, and what the kernel says of it, between two moments."""
+"""What a process says of itself, and what the kernel says of it, between two moments."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 @dataclass(frozen=True)
 class Reading:
-    """The operator's counters, its CPU time and its memory at one moment."""
+    """The counters of a process, its CPU time and its memory at one moment."""
 
     at: float
     cpu_seconds: float
@@ -52,11 +52,15 @@ class Window:
         """How much a counter grew."""
         return self.after.total(name, **labels) - self.before.total(name, **labels)
 
-    def quantile(self, name: str, quantile: float) -> float | None:
+    def quantile(self, name: str, quantile: float, **labels: str) -> float | None:
         """A quantile of a histogram's observations, interpolated within its bucket; None without any."""
-        edges = {float(dict(own)["le"]) for found, own in self.after.samples if found == f"{name}_bucket"}
-        counts = {edge: self.total(f"{name}_bucket", le=_le(edge)) for edge in sorted(edges)}
-        return interpolated(counts, quantile)
+        return interpolated(self.buckets(name, **labels), quantile)
+
+    def buckets(self, name: str, **labels: str) -> dict[float, float]:
+        """How much the cumulative buckets of a histogram with these labels grew, by upper edge and in its order."""
+        bucket = f"{name}_bucket"
+        edges = {dict(own)["le"] for found, own in self.after.samples if found == bucket}
+        return {float(edge): self.total(bucket, le=edge, **labels) for edge in sorted(edges, key=float)}
 
 
 def interpolated(cumulative: Mapping[float, float], quantile: float) -> float | None:
@@ -72,7 +76,7 @@ def interpolated(cumulative: Mapping[float, float], quantile: float) -> float | 
 
 
 def read(url: str, pid: int) -> Reading:
-    """The operator as it is now. Raises URLError when its metrics are not served."""
+    """The process as it is now. Raises URLError when its metrics are not served."""
     with _NO_PROXY.open(url, timeout=5) as answer:
         text = answer.read().decode()
     samples = {
@@ -93,7 +97,3 @@ def rss_mib(pid: int) -> float:
     """Resident memory."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
-
-
-def _le(edge: float) -> str:
-    return "+Inf" if edge == float("inf") else str(edge)
