@@ -1,69 +1,53 @@
-"""The folder a trained model leaves behind: the network, its MLServer settings and its card.
+"""The folder a trained model leaves behind: the network for two runtimes, its MLServer settings and its card.
 
 A Seldon Model loads such a folder by its `storageUri`.
 """
 
-import hashlib
 import json
-import platform
-from dataclasses import asdict, dataclass
+import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
-import onnx
-import onnxruntime
-import torch
-
-from rolloutmodels import export, market, networks
+from rolloutmodels import cards, export
+from rolloutmodels.cards import ONNX, WEIGHTS, Trained
 from rolloutmodels.contract import FEATURES, INPUT, OUTPUT, STEPS
-from rolloutmodels.training import Epoch, Plan, Score
 
-NOTICE = "Trained on a synthetic market. It shows how a model is rolled out and is no advice to trade."
-
-
-@dataclass(frozen=True)
-class DataSet:
-    """A sample by where it came from: its seed and its number of windows."""
-
-    seed: int
-    samples: int
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A network with everything its card has to say."""
-
-    model: str
-    network: networks.Direction
-    law: market.Law
-    data: dict[str, DataSet]  # train, validation, test
-    plan: Plan
-    best: Epoch
-    test: Score
-    bayes_accuracy: float
-    cpu_seconds: float
+SETTINGS, CARD = "model-settings.json", "card.json"
+FILES = (ONNX, WEIGHTS, SETTINGS, CARD)  # the card comes last: where its checksums hold, all of them are new
 
 
 def write(folder: Path, trained: Trained) -> dict[str, Any]:
-    """Write the folder and return the card. Raises ExportError when the ONNX file is not faithful."""
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / "model.onnx"
-    difference = export.write(trained.network, file)
-    card = {
-        "model": trained.model,
-        "notice": NOTICE,
-        "network": asdict(networks.SIZES[trained.model]) | {"parameters": networks.parameter_count(trained.network)},
-        "market": _market(trained.law),
-        "data": {name: asdict(data) for name, data in trained.data.items()},
-        "training": _training(trained),
-        "test": _rounded(asdict(trained.test) | {"bayes_accuracy": trained.bayes_accuracy}),
-        "file": _file(file, difference),
-        "versions": _versions(),
-    }
-    _dump(folder / "card.json", card)
-    _dump(folder / "model-settings.json", _settings(trained.model))
+    """Write the folder and return the card. Raises ExportError when the ONNX file is not faithful.
+
+    All files are made and checked elsewhere first, so a crash or an error leaves the old folder as it was.
+    """
+    with TemporaryDirectory(prefix="artefact-") as made:
+        card = _make(Path(made), trained)
+        _install(Path(made), folder)
     return card
+
+
+def _make(folder: Path, trained: Trained) -> dict[str, Any]:
+    difference = export.write(trained.network, folder / ONNX)
+    export.write_weights(trained.network, folder / WEIGHTS)
+    card = cards.fill(trained, folder, difference)
+    _dump(folder / SETTINGS, _settings(trained.model))
+    _dump(folder / CARD, card)
+    return card
+
+
+def _install(made: Path, folder: Path) -> None:
+    """Copy the files beside the old ones, which takes a while and may fail, and only then give them their names."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in FILES:
+        shutil.copyfile(made / name, _fresh(folder, name))
+    for name in FILES:
+        _fresh(folder, name).replace(folder / name)
+
+
+def _fresh(folder: Path, name: str) -> Path:
+    return folder / f".{name}.new"
 
 
 def _settings(model: str) -> dict[str, Any]:
@@ -73,37 +57,8 @@ def _settings(model: str) -> dict[str, Any]:
         "implementation": "rolloutmodels.runtime.DirectionRuntime",
         "inputs": [{"name": INPUT, "datatype": "FP32", "shape": [-1, STEPS, FEATURES]}],
         "outputs": [{"name": OUTPUT, "datatype": "FP32", "shape": [-1, 1]}],
-        "parameters": {"uri": "./model.onnx", "extra": {}},
+        "parameters": {"uri": f"./{ONNX}", "extra": {}},
     }
-
-
-def _market(law: market.Law) -> dict[str, Any]:
-    """The law in short: its terms follow from its seed, so their number is enough."""
-    return asdict(law) | {"pairs": len(law.pairs), "lines": len(law.lines)}
-
-
-def _training(trained: Trained) -> dict[str, Any]:
-    best = {"best_epoch": trained.best.number, "validation_accuracy": trained.best.validation_accuracy}
-    return asdict(trained.plan) | _rounded(best) | {"cpu_seconds": round(trained.cpu_seconds)}
-
-
-def _file(file: Path, difference: float) -> dict[str, Any]:
-    content = file.read_bytes()
-    return {
-        "bytes": len(content),
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "opset": export.OPSET,
-        "largest_difference_from_torch": float(f"{difference:.1e}"),
-    }
-
-
-def _versions() -> dict[str, str]:
-    modules = {"torch": torch, "onnx": onnx, "onnxruntime": onnxruntime, "numpy": np}
-    return {"python": platform.python_version()} | {name: str(it.__version__) for name, it in modules.items()}
-
-
-def _rounded(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: round(value, 4) for name, value in values.items()}
 
 
 def _dump(file: Path, content: dict[str, Any]) -> None:

@@ -1,15 +1,17 @@
-"""From a trained network to an ONNX file that gives the same answers."""
+"""From a trained network to the files that are served: an ONNX file that gives the same answers, and its weights."""
 
 import warnings
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 
+from rolloutmodels import sessions
 from rolloutmodels.contract import FEATURES, INPUT, MAX_BATCH, OUTPUT, STEPS
 from rolloutmodels.networks import Direction
+from rolloutmodels.stress import Answer
 
 OPSET = 17
 CHECKED_BATCHES = (1, 4, MAX_BATCH)
@@ -44,16 +46,21 @@ def write(network: Direction, file: Path) -> float:
 
 
 def verify(network: Direction, file: Path) -> float:
-    session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
-    worst = max(_difference(network, session, batch) for batch in CHECKED_BATCHES)
+    """The largest difference between the file and the network. Raises ExportError when it is more than allowed."""
+    answer = sessions.answering(file)
+    worst = max(_difference(network, answer, batch) for batch in CHECKED_BATCHES)
     if worst > TOLERANCE:
         raise ExportError(f"{file} differs from torch by {worst:.1e}; at most {TOLERANCE:.0e} is allowed.")
     return worst
 
 
-def _difference(network: Direction, session: onnxruntime.InferenceSession, batch: int) -> float:
+def write_weights(network: Direction, file: Path) -> None:
+    """Write what torch serves: the weights, and the size of the network they fit."""
+    torch.save({"size": asdict(network.size), "weights": network.state_dict()}, file)
+
+
+def _difference(network: Direction, answer: Answer, batch: int) -> float:
     windows = np.random.default_rng(batch).standard_normal((batch, STEPS, FEATURES)).astype(np.float32)
     with torch.inference_mode():
         expected = network(torch.from_numpy(windows)).numpy()
-    (answered,) = session.run([OUTPUT], {INPUT: windows})
-    return float(np.abs(expected - answered).max())
+    return float(np.abs(expected - answer(windows)).max())

@@ -29,6 +29,7 @@ class Direction(nn.Module):
 
     def __init__(self, size: Size) -> None:
         super().__init__()
+        self.size = size
         self.lstm = nn.LSTM(FEATURES, size.hidden, size.layers, batch_first=True)
         self.attention = Attention(size.hidden) if size.attention else None
         width = 2 * size.hidden if size.attention else size.hidden
