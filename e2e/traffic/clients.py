@@ -81,6 +81,8 @@ class Traffic:
         self._outcomes: deque[Outcome] = deque(maxlen=KEPT_OUTCOMES)
         self._ruling: Climate | None = None
         self._begun: float | None = None
+        self.sent = 0
+        """Requests so far."""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._send_all()), daemon=True, name="traffic")
 
@@ -102,10 +104,10 @@ class Traffic:
         self._stopping.set()
         self._thread.join(TIMEOUT_SECONDS + SECONDS_AT_THE_END + 5)
 
-    @property
-    def is_running(self) -> bool:
-        """False before the start, and when everything has been sent, answered and told."""
-        return self._thread.is_alive()
+    def wait(self, seconds: float) -> bool:
+        """Wait so long at most for the end; True when everything has been sent, answered and told."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
 
     def rule(self, climate: Climate) -> None:
         """From now on the market has this climate, whatever the scenario says."""
@@ -160,9 +162,10 @@ class Traffic:
         models, under_way = (self.model, *self.more_models), set[asyncio.Task[None]]()
         self._begun = begun = time.monotonic()
         for turn in turns(self.seed, self.per_second, models, self.clients, self.garbage, self.arrivals):
-            if not await self._wait_for(turn, begun + turn.at):
+            if not await self._wait_until(begun + turn.at):
                 break
             task = asyncio.create_task(await self._task(turn, clients))
+            self.sent += 1
             under_way.add(task)
             task.add_done_callback(under_way.discard)
             if self.most_at_once and len(under_way) >= self.most_at_once:
@@ -170,9 +173,9 @@ class Traffic:
                 begun = max(begun, time.monotonic() - turn.at)  # what was not sent meanwhile is not made up for
         await asyncio.gather(*under_way)
 
-    async def _wait_for(self, turn: Turn, due: float) -> bool:
-        """False when there is nothing more to be sent."""
-        while not self._stopping.is_set() and max(turn.at, self._seconds) < self.longest_seconds:
+    async def _wait_until(self, due: float) -> bool:
+        """False when nothing more is to be sent; what is due before the end is sent, however late it has become."""
+        while not self._stopping.is_set() and due - (self._begun or 0.0) < self.longest_seconds:
             left = due - time.monotonic()
             await asyncio.sleep(min(max(left, 0.0), LONGEST_NAP_SECONDS))
             if left <= LONGEST_NAP_SECONDS:

@@ -99,11 +99,6 @@ def question(sample: Sample, begin: int, end: int, climate: Climate) -> Question
 
 
 def chunk(seed: int, climate: Climate, number: int) -> Sample:
-    """The windows of one chunk, shuffled: neighbours of one asset have nine of their ten steps in common."""
+    """The windows of one chunk: those of another seed, climate or number are others."""
     sequence = np.random.SeedSequence((seed, zlib.crc32(climate.name.encode()), number))
-    of_market, of_order = (int(state) for state in sequence.generate_state(2, np.uint64))
-    drawn = market.sample(market.law(), of_market, CHUNK, climate)
-    order = np.random.default_rng(of_order).permutation(CHUNK)
-    return Sample(
-        drawn.features[order], drawn.labels[order], drawn.edges[order], drawn.returns[order], drawn.regimes[order]
-    )
+    return market.sample(market.law(), int(sequence.generate_state(1, np.uint64)[0]), CHUNK, climate)
