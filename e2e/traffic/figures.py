@@ -120,6 +120,13 @@ def edges(first: float, last: float, most: int = 60) -> Floats:
     return first + width * np.arange(int(span // width) + 2, dtype=np.float64)
 
 
+def equal_parts(times: Floats, most: int, least: int) -> Floats:
+    """Borders of time bins that hold equally many of the (sorted) times: `least` or more in each, but `most` bins."""
+    parts = int(np.clip(len(times) // least, 1, most))
+    borders = np.unique(times[np.arange(parts) * len(times) // parts])
+    return np.append(borders, np.nextafter(max(times[-1], borders[-1]), np.inf))
+
+
 def of_arm(asked: Asked, told: Told, arm: str) -> ArmFigures:
     """The figures of one arm."""
     mine, ours = asked.arm == arm, told.arm == arm
@@ -219,6 +226,11 @@ def profit_over_time(told: Told, arm: str, times: Floats) -> tuple[Floats, Float
     first, second = (np.concatenate([[0.0], np.cumsum(centred**power)])[n] for power in (1, 2))
     variance = (second - first**2 / np.maximum(n, 1)) / np.maximum(n - 1, 1)
     return sums, np.where(n > 1, np.sqrt(np.maximum(variance, 0.0) * n), 0.0)
+
+
+def profit_unit(told: Told) -> str:
+    """Profits at the market are in basis points; of labels that were made up nobody knows the unit."""
+    return "basis points" if (told.regime != "").any() else "in the labels' own unit"
 
 
 def climates(asked: Asked, edges: Floats) -> list[tuple[float, float, str]]:
