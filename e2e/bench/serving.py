@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from e2e.bench import probe, usage
+from e2e.bench import latencies, probe, usage
 from e2e.bench.figures import Figure, Section
 from e2e.bench.labelled import labels
 from e2e.bench.probe import Reading, Window
@@ -32,9 +32,9 @@ AT_LEISURE, IN_THE_SOAK, OF_BATCHES = 100.0, 300.0, 30.0  # requests per second
 BATCHES = (1, 8, 32)
 WARM_UP_SECONDS = 4.0  # a server that has just started answers its first requests slowly
 SECONDS_BETWEEN_READINGS = 1.0
-GOAL_MS, GOAL_MB = 5.0, 250.0
+GOAL_MB = 250.0
+LEAST_CORES = 0.01
 LABELLING = Labelling(FEEDBACK, arms={}, delay_seconds=0.5, spread_seconds=5.0, lost=0.05, repeated=0.2)
-QUANTILES = (0.5, 0.95, 0.99)
 HEAVY = {"torch": "libtorch", "pyarrow": "libarrow"}  # pandas, and so MLServer, takes the latter where it finds it
 
 
@@ -106,20 +106,21 @@ def measure(effort: Effort, say: Say) -> Iterator[Section]:
 
 
 def _at_leisure(stack: Stack, seconds: float) -> Section:
-    before = _read(stack)
+    before, used = _read(stack), usage.read(stack)
     with Traffic(stack.data_plane_url, DEFAULT, AT_LEISURE) as traffic:
         time.sleep(seconds)
-    after = _read(stack)
+    after, shares = _read(stack), usage.cores(used, usage.read(stack))
+    envoy, mlserver = Window(before.envoy, after.envoy), Window(before.mlserver, after.mlserver)
+    told = latencies.at_leisure(MODELS, traffic.seen(), envoy, mlserver)
     title = f"latency at {AT_LEISURE:.0f} requests a second for {seconds:.0f} s, three models loaded"
-    return Section(title, _latencies(traffic.seen(), Window(before.envoy, after.envoy),
-                                     Window(before.mlserver, after.mlserver)))  # fmt: skip
+    return Section(title, (*told, *_cores(shares)))
 
 
 def _batches(stack: Stack, seconds: float) -> Section:
     seen = {
         size: _ask(stack, Traffic(stack.data_plane_url, DEFAULT, OF_BATCHES, windows=size), seconds) for size in BATCHES
     }
-    figures = (_of_batch(model, size, seen[size]) for model in MODELS for size in BATCHES)
+    figures = (latencies.of_batch(model, size, seen[size]) for model in MODELS for size in BATCHES)
     return Section(f"several windows in a request, {OF_BATCHES:.0f} requests a second", tuple(figures))
 
 
@@ -166,52 +167,15 @@ def _read(stack: Stack) -> Moment:
 # --- what is told -----------------------------------------------------------------------------------------------------
 
 
-def _latencies(seen: Seen, envoy: Window, mlserver: Window) -> tuple[Figure, ...]:
-    said = f"{len(seen.answers):,} requests, {len(seen.failed)} failed"
-    p50, p95, p99 = _quantiles(seen.answers)
-    return (
-        Figure("all models, as clients see it: p50", p50, "ms"),
-        Figure("all models, as clients see it: p95", p95, "ms", GOAL_MS, said),
-        Figure("all models, as clients see it: p99", p99, "ms"),
-        *(_client_p95(model, seen) for model in MODELS),
-        *(_envoy_p95(model, envoy) for model in MODELS),
-        *(_runtime_p95(model, mlserver) for model in MODELS),
-    )
-
-
-def _client_p95(model: str, seen: Seen) -> Figure:
-    p50, p95, p99 = _quantiles([answer for answer in seen.answers if answer.arm == model])
-    return Figure(f"{model}, as clients see it: p95", p95, "ms", GOAL_MS, _beside(p50, p99))
-
-
-def _envoy_p95(model: str, window: Window) -> Figure:
-    """Envoy counts whole milliseconds in wide buckets."""
-    counted = window.buckets("envoy_cluster_upstream_rq_time", envoy_cluster_name=f"{model}_1_http")
-    p50, p95, p99 = (probe.interpolated(counted, quantile) for quantile in QUANTILES)
-    edges = [edge for edge in counted if p95 is None or edge < p95][-1:]
-    bucket = f"; its bucket begins at {edges[0]:g} ms" if edges else ""
-    return Figure(f"{model}, in Envoy's histogram: p95", p95, "ms", note=_beside(p50, p99) + bucket)
-
-
-def _runtime_p95(model: str, window: Window) -> Figure:
-    p50, p95, p99 = (_ms(window.quantile("direction_predict_seconds", quantile, model=model)) for quantile in QUANTILES)
-    return Figure(f"{model}, in the runtime's histogram: p95", p95, "ms", note=_beside(p50, p99))
-
-
-def _of_batch(model: str, size: int, seen: Seen) -> Figure:
-    p50, p95, _ = _quantiles([answer for answer in seen.answers if answer.arm == model])
-    return Figure(f"{model}, {size} windows: p95", p95, "ms", note=f"p50 {_text(p50)} ms")
-
-
 def _soaked(seen: Seen) -> tuple[Figure, ...]:
     sent = [answer.at for answer in seen.answers]
-    p50, p95, p99 = _quantiles(seen.answers)
+    p50, p95, p99 = latencies.quantiles(seen.answers)
     codes = sorted({answer.code for answer in seen.failed})
     failed = f"goal 0, of {len(seen.answers):,} requests" + (f"; codes {codes}" if codes else "")
     return (
         Figure("failed requests", len(seen.failed), "", note=failed),
         Figure("requests sent", len(sent) / (max(sent) - min(sent)), "/s", note=f"asked for: {IN_THE_SOAK:.0f}/s"),
-        Figure("all models, as clients see it: p95", p95, "ms", note=_beside(p50, p99)),
+        Figure("all models, as clients see it: p95", p95, "ms", note=latencies.beside(p50, p99)),
     )
 
 
@@ -221,7 +185,7 @@ def _memory(stack: Stack, loaded_mb: float, began_mb: float, course: Course) -> 
         f"{name} {'is' if usage.has_mapped(pid, file) else 'is not'} in it" for name, file in HEAVY.items()
     )
     return (
-        Figure("memory of MLServer, before the first request", loaded_mb, "MB", GOAL_MB),
+        Figure("memory of MLServer, all models loaded", loaded_mb, "MB", GOAL_MB),
         Figure("memory of MLServer, before the soak", began_mb, "MB", GOAL_MB),
         Figure("memory of MLServer, at most in the soak", max(course.mb), "MB", GOAL_MB, said),
         Figure("its growth per 100,000 requests", course.growth, "MB", note="over the second half of the soak"),
@@ -229,11 +193,8 @@ def _memory(stack: Stack, loaded_mb: float, began_mb: float, course: Course) -> 
 
 
 def _cores(shares: dict[str, float]) -> tuple[Figure, ...]:
-    total = os.cpu_count() or 1
-    return tuple(
-        Figure(f"CPU: {name}", cores, "cores", note=f"{100 * cores / total:.0f} % of {total} cores")
-        for name, cores in shares.items()
-    )
+    """Who keeps the machine busy, without those who hardly do."""
+    return tuple(Figure(f"CPU: {name}", cores, "cores") for name, cores in shares.items() if cores >= LEAST_CORES)
 
 
 # --- objects ----------------------------------------------------------------------------------------------------------
@@ -261,25 +222,3 @@ def objects() -> list[Object]:
 def _object(kind: str, name: str, spec: Object) -> Object:
     metadata = {"name": name, "namespace": "models"}
     return {"apiVersion": "mlops.seldon.io/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec}
-
-
-# --- numbers ----------------------------------------------------------------------------------------------------------
-
-
-def _quantiles(answers: Sequence[Answer]) -> tuple[float | None, ...]:
-    """p50, p95 and p99 of the answers' times in ms."""
-    if not answers:
-        return (None,) * len(QUANTILES)
-    return tuple(1000 * float(each) for each in np.quantile([answer.seconds for answer in answers], QUANTILES))
-
-
-def _beside(p50: float | None, p99: float | None) -> str:
-    return f"p50 {_text(p50)}, p99 {_text(p99)} ms"
-
-
-def _text(value: float | None) -> str:
-    return "not seen" if value is None else f"{value:.3g}"
-
-
-def _ms(seconds: float | None) -> float | None:
-    return None if seconds is None else 1000 * seconds
