@@ -1,11 +1,11 @@
 """Faults from a model's parameters."""
 
 import pytest
-from rolloutmodels.faults import FaultError, Faults, parse
+from rolloutmodels.faults import Faults, parse
+from rolloutmodels.parameters import ParameterError
 
 GOOD = {
-    "nothing set": (None, Faults()),
-    "an empty mapping": ({}, Faults()),
+    "nothing set": ({}, Faults()),
     "numbers": ({"delay_ms": 80, "error_rate": 0.15, "fault_seed": 4}, Faults(80.0, 0.15, 4)),
     "strings, as a Seldon Model gives them": (
         {"delay_ms": "80", "error_rate": ".15", "fault_seed": "4"},
@@ -43,7 +43,7 @@ def test_faults_are_read(situation: str) -> None:
 def test_nonsense_is_refused_with_one_sentence(situation: str) -> None:
     extra, sentence = BAD[situation]
 
-    with pytest.raises(FaultError) as refused:
+    with pytest.raises(ParameterError) as refused:
         parse(extra)
 
     assert str(refused.value) == f"Parameter {sentence}"
