@@ -5,7 +5,8 @@ MLServer reloads this module at every load of a model, so it holds no state and 
 """
 
 import math
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,12 +16,10 @@ from mlserver.codecs import NumpyCodec
 from mlserver.errors import InferenceError, MLServerError
 from mlserver.types import InferenceRequest, InferenceResponse
 
+from rolloutmodels import loading, parameters
 from rolloutmodels.labels import BadLabelsError, Label, Refusal, read
 from rolloutmodels.outcomes import MAX_ARMS, OUTCOMES
-
-
-class ParameterError(ValueError):
-    """A parameter makes no sense; the message names the parameter, its value and the cure."""
+from rolloutmodels.parameters import ParameterError
 
 
 @dataclass(frozen=True)
@@ -48,11 +47,10 @@ class FeedbackRuntime(MLModel):
 
     async def load(self) -> bool:
         """Ready at once. Raises MLServerError with one sentence when a parameter makes no sense."""
-        parameters = self.settings.parameters
         try:
-            self._terms = parse(parameters.extra if parameters else None)
+            self._terms = parse(parameters.extra(self.settings))
         except ParameterError as error:
-            raise MLServerError(f"Model '{self.name}' cannot load: {error}") from error
+            raise MLServerError(f"Model '{self.name}' cannot load: {error}", loading.REFUSED) from error
         return True
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:
@@ -91,33 +89,10 @@ class FeedbackRuntime(MLModel):
         return replace(label, profit=min(max(label.profit, self._terms.profit_min), self._terms.profit_max))
 
 
-def parse(extra: Mapping[str, Any] | None) -> Terms:
-    """Terms from `parameters.extra`, whose values may be numbers or, from a Seldon Model, strings.
-
-    Raises ParameterError, also on unknown names: a misspelt range would leave profits as they are.
-    """
-    extra = extra or {}
-    if unknown := sorted(set(extra) - set(_READERS)):
-        raise ParameterError(f"Parameter '{unknown[0]}' is unknown; use {', '.join(_READERS)} or remove it.")
-    return Terms(**{name: _READERS[name](name, value) for name, value in extra.items()})
+def parse(extra: Mapping[str, Any]) -> Terms:
+    """Terms from a model's parameters. Raises ParameterError."""
+    return Terms(**parameters.parse(extra, _KINDS))
 
 
-def _names(name: str, value: Any) -> frozenset[str]:
-    listed = value if isinstance(value, list) else str(value).split(",")
-    names = frozenset(str(one).strip() for one in listed)
-    if "" in names:
-        raise ParameterError(f"Parameter '{name}' is {value!r}; set names of models with commas between them.")
-    return names
-
-
-def _number(name: str, value: Any) -> float:
-    try:
-        number = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not math.isfinite(number):
-        raise ParameterError(f"Parameter '{name}' is {value!r}; set a number.")
-    return number
-
-
-_READERS: dict[str, Callable[[str, Any], Any]] = {"models": _names, "profit_min": _number, "profit_max": _number}
+_ANY_NUMBER = parameters.number(-sys.float_info.max, sys.float_info.max, "a number")
+_KINDS = {"models": parameters.NAMES, "profit_min": _ANY_NUMBER, "profit_max": _ANY_NUMBER}

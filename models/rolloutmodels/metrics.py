@@ -10,6 +10,7 @@ from typing import NamedTuple
 from prometheus_client import Counter, Histogram
 
 from rolloutmodels.inputs import Refusal
+from rolloutmodels.loading import Failure
 
 _MILLISECONDS = (
     0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 50, 75, 100, 150, 250, 500, 1000, 2500,
@@ -26,13 +27,25 @@ _REFUSED = Counter(
     "Requests refused with 400, by what was wrong with the input.",
     ["model", "version", "reason"],
 )
+_BAD_OUTPUTS = Counter(
+    "direction_bad_output",
+    "Requests answered with 500 because the network computed no probability.",
+    ["model", "version"],
+)
+_LOAD_FAILED = Counter(
+    "direction_load_failed",
+    "Loads that were refused, by what was wrong with the model.",
+    ["model", "version", "reason"],
+)
 
 
 class Meter(NamedTuple):
-    """The collectors of one loaded model."""
+    """The collectors of one model."""
 
     seconds: Histogram
     refused: dict[Refusal, Counter]
+    bad_outputs: Counter
+    unloadable: dict[Failure, Counter]
 
 
 def meter(name: str, version: str | None) -> Meter:
@@ -44,6 +57,8 @@ def meter(name: str, version: str | None) -> Meter:
     return Meter(
         _SECONDS.labels(model, number),
         {reason: _REFUSED.labels(model, number, reason.value) for reason in Refusal},
+        _BAD_OUTPUTS.labels(model, number),
+        {reason: _LOAD_FAILED.labels(model, number, reason.value) for reason in Failure},
     )
 
 

@@ -31,34 +31,55 @@ class Server:
     """A running MLServer, its HTTP clients and its repository folder."""
 
     http: httpx.Client
+    grpc_address: str
     metrics_url: str
     repository: Path
 
     def infer(self, model: str, *inputs: dict[str, Any]) -> httpx.Response:
         return self.http.post(f"/v2/models/{model}/infer", json={"inputs": list(inputs)})
 
+    def send(self, model: str, body: bytes, **headers: str) -> httpx.Response:
+        """A body as it is, whether it is JSON or not."""
+        headers = {"Content-Type": "application/json"} | {key.replace("_", "-"): it for key, it in headers.items()}
+        return self.http.post(f"/v2/models/{model}/infer", content=body, headers=headers)
+
     def load(self, model: str) -> httpx.Response:
         return self.http.post(f"/v2/repository/models/{model}/load")
+
+    def refusal_to_load(self, model: str, reason: str) -> str:
+        """What the server says to a load that must fail and be counted, while the other models go on."""
+        before = self.find_metric("direction_load_failed_total", model=model, reason=reason) or 0
+        answer = self.load(model)
+        assert answer.status_code == 422, answer.text
+        assert self.metric("direction_load_failed_total", model=model, version="", reason=reason) == before + 1
+        assert self.infer("baseline", tensor()).status_code == 200
+        return str(answer.json()["error"])
 
     def unload(self, model: str) -> httpx.Response:
         return self.http.post(f"/v2/repository/models/{model}/unload")
 
-    def add(self, model: str, extra: dict[str, Any], source: str = "baseline") -> None:
-        """Copy an artefact into the repository under another name and with other parameters."""
+    def add(self, model: str, extra: dict[str, Any], source: str = "baseline", **changes: Any) -> Path:
+        """Copy an artefact into the repository under another name, with other parameters and settings."""
         folder = self.repository / model
         shutil.copytree(ARTEFACTS / source, folder, dirs_exist_ok=True)
-        settings = json.loads((folder / "model-settings.json").read_text())
-        settings["name"] = model
-        settings["parameters"]["extra"] = extra
+        settings = json.loads((folder / "model-settings.json").read_text()) | changes
+        settings |= {"name": model, "parameters": settings["parameters"] | {"extra": extra}}
         (folder / "model-settings.json").write_text(json.dumps(settings))
+        return folder
 
     def metric(self, name: str, **labels: str) -> float:
         """The value of one sample on the metrics page; fails when it is not there."""
+        found = self.find_metric(name, **labels)
+        assert found is not None, f"{name} with {labels} is not on the metrics page"
+        return found
+
+    def find_metric(self, name: str, **labels: str) -> float | None:
+        """The value of one sample on the metrics page, or None while it is not there."""
         wanted = {f'{key}="{value}"' for key, value in labels.items()}
         for line in httpx.get(self.metrics_url).text.splitlines():
-            if line.startswith(name + "{") and wanted <= set(line[len(name) + 1 : line.index("}")].split(",")):
+            if line.startswith(name + "{") and wanted <= set(line[len(name) + 1 : line.rindex("}")].split(",")):
                 return float(line.rsplit(" ", 1)[1])
-        raise AssertionError(f"{name} with {labels} is not on the metrics page")
+        return None
 
 
 def tensor(batch: int = 1, seed: int = 5, **changes: Any) -> dict[str, Any]:
@@ -74,8 +95,8 @@ def running(repository: Path) -> Iterator[Server]:
     http_port, grpc_port, metrics_port = _free_ports(3)
     _write_settings(repository, http_port, grpc_port, metrics_port)
     log = repository.with_suffix(".log")
-    with httpx.Client(base_url=f"http://127.0.0.1:{http_port}", timeout=30) as http, log.open("w") as output:
-        server = Server(http, f"http://127.0.0.1:{metrics_port}/metrics", repository)
+    with httpx.Client(base_url=f"http://127.0.0.1:{http_port}", timeout=180) as http, log.open("w") as output:
+        server = Server(http, f"127.0.0.1:{grpc_port}", f"http://127.0.0.1:{metrics_port}/metrics", repository)
         for artefact in ARTEFACTS.iterdir():
             server.add(artefact.name, {}, source=artefact.name)
         for name, extra in FAULTY.items():
@@ -104,7 +125,7 @@ def _write_settings(repository: Path, http_port: int, grpc_port: int, metrics_po
 
 
 def _wait_until_ready(http: httpx.Client, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline and process.poll() is None:
         try:
             if http.get("/v2/health/ready").status_code == 200 and http.get("/v2/models/baseline/ready").is_success:

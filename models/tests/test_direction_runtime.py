@@ -2,7 +2,6 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -37,97 +36,6 @@ def test_nested_data_is_the_same_as_flat_data(model_server: Server) -> None:
     answers = [model_server.infer("baseline", given).json()["outputs"] for given in (flat, nested)]
 
     assert answers[0] == answers[1]
-
-
-def _with_value(value: Any) -> list[Any]:
-    """Good data whose value at [0, 2, 3] is replaced."""
-    data = tensor()["data"]
-    data[2 * 35 + 3] = value
-    return data
-
-
-_SHAPES = "send one FP32 tensor 'input_data' of shape [batch, 10, 35] with batch 1 to 32"
-REFUSED = {
-    "no input at all": ([], "inputs", f"Input 'input_data' is missing, the request has []; {_SHAPES}."),
-    "an input of another name": (
-        [tensor(name="windows")],
-        "inputs",
-        f"Input 'input_data' is missing, the request has ['windows']; {_SHAPES}.",
-    ),
-    "one input too many": (
-        [tensor(), tensor(name="more")],
-        "inputs",
-        f"The request has the inputs ['input_data', 'more']; {_SHAPES} and nothing else.",
-    ),
-    "another datatype": (
-        [tensor(datatype="FP64")],
-        "datatype",
-        "Input 'input_data' has datatype FP64; send it as FP32.",
-    ),
-    "too few features": (
-        [tensor(shape=[1, 10, 34], data=[0.0] * 340)],
-        "shape",
-        "Input 'input_data' has shape [1, 10, 34]; send [batch, 10, 35].",
-    ),
-    "no batch dimension": (
-        [tensor(shape=[10, 35])],
-        "shape",
-        "Input 'input_data' has shape [10, 35]; send [batch, 10, 35].",
-    ),
-    "an empty batch": (
-        [tensor(shape=[0, 10, 35], data=[])],
-        "shape",
-        "Input 'input_data' has a batch of 0; send 1 to 32 windows in one request.",
-    ),
-    "a batch too large": (
-        [tensor(33)],
-        "shape",
-        "Input 'input_data' has a batch of 33; send 1 to 32 windows in one request.",
-    ),
-    "fewer values than the shape says": (
-        [tensor(shape=[2, 10, 35])],
-        "shape",
-        "Input 'input_data' holds 350 values but its shape [2, 10, 35] needs 700; make data and shape agree.",
-    ),
-    "ragged rows": (
-        [tensor(data=[[[0.0] * 35] * 9 + [[0.0] * 34]])],
-        "shape",
-        "Input 'input_data' has rows of unequal length; send flat data or nest it as its shape [1, 10, 35] says.",
-    ),
-    "a transposed window": (
-        [tensor(data=np.zeros((1, 35, 10)).tolist())],
-        "shape",
-        "Input 'input_data' is nested as [1, 35, 10] but its shape is [1, 10, 35]; send flat data or nest it so.",
-    ),
-    "null, which is how JSON says NaN": (
-        [tensor(data=_with_value(None))],
-        "value",
-        "Input 'input_data' holds None, which is not a number; send finite numbers only.",
-    ),
-    "text": (
-        [tensor(data=_with_value("1.5"))],
-        "value",
-        "Input 'input_data' holds '1.5', which is not a number; send finite numbers only.",
-    ),
-    "a number beyond FP32": (
-        [tensor(data=_with_value(1e39))],
-        "value",
-        "Input 'input_data' is 1e+39 at [0, 2, 3], which is no finite FP32 number; "
-        "fill or drop such values before sending.",
-    ),
-}
-
-
-@pytest.mark.parametrize("situation", REFUSED)
-def test_bad_input_is_refused_with_one_sentence_and_counted(model_server: Server, situation: str) -> None:
-    given, reason, sentence = REFUSED[situation]
-    counted = {"model": "baseline", "version": "", "reason": reason}
-    before = model_server.metric("direction_bad_input_total", **counted)
-
-    answer = model_server.infer("baseline", *given)
-
-    assert (answer.status_code, answer.json()) == (400, {"error": sentence})
-    assert model_server.metric("direction_bad_input_total", **counted) == before + 1
 
 
 def test_a_set_delay_is_added_to_every_answer_of_that_model(model_server: Server) -> None:
@@ -200,39 +108,3 @@ def test_a_model_added_while_the_server_runs_counts_from_zero_before_its_first_r
 
     assert model_server.metric("direction_predict_seconds_count", model="fresh", version="12") == 0
     assert model_server.metric("direction_bad_input_total", model="fresh", version="12", reason="value") == 0
-
-
-NONSENSE = {
-    "a word as delay": (
-        {"delay_ms": "fast"},
-        "Parameter 'delay_ms' is 'fast'; set milliseconds from 0 to 60000.",
-    ),
-    "a share above one": ({"error_rate": "15"}, "Parameter 'error_rate' is '15'; set a share from 0 to 1."),
-    "a misspelt name": (
-        {"delay": "10"},
-        "Parameter 'delay' is unknown; use delay_ms, error_rate, fault_seed or remove it.",
-    ),
-}
-
-
-@pytest.mark.parametrize("situation", NONSENSE)
-def test_nonsense_parameters_are_refused_at_load_and_the_others_go_on(model_server: Server, situation: str) -> None:
-    extra, sentence = NONSENSE[situation]
-    model_server.add("nonsense", extra)
-
-    answer = model_server.load("nonsense")
-
-    assert (answer.status_code, answer.json()) == (400, {"error": f"Model 'nonsense' cannot load: {sentence}"})
-    assert model_server.infer("nonsense", tensor()).status_code == 404
-    assert model_server.infer("baseline", tensor()).status_code == 200
-
-
-def test_a_file_that_is_no_network_is_refused_at_load(model_server: Server) -> None:
-    model_server.add("broken", {})
-    (model_server.repository / "broken" / "model.onnx").write_bytes(b"not a network")
-
-    answer = model_server.load("broken")
-
-    assert answer.status_code == 400
-    assert "is no direction model" in answer.json()["error"]
-    assert model_server.infer("baseline", tensor()).status_code == 200
