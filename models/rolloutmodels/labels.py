@@ -1,6 +1,5 @@
 """From a V2 request with feedback to checked labels, or one sentence that says what is wrong with it."""
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,11 +12,12 @@ from rolloutmodels.metrics import labels as model_and_version
 
 MAX_BATCH = 512  # labels in one request; a larger one would hold up the models on the same server
 MAX_PROFIT = 1e12  # keeps a sum of squares far from what a float can no longer add to
+MAX_AGE = 1e9  # seconds, some thirty years
 _MODEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,252})")
 _VERSION = re.compile(r"[A-Za-z0-9._-]{0,63}")
 _MAX_ID = 128
 _REQUIRED = ("model", "predicted", "actual")
-_OPTIONAL = ("version", "profit", "prediction_id")
+_OPTIONAL = ("version", "profit", "prediction_id", "age_seconds")
 _CURE = f"send {', '.join(_REQUIRED)} and, as you like, {', '.join(_OPTIONAL)}, each once"
 
 
@@ -41,13 +41,17 @@ class BadLabelsError(Exception):
 
 @dataclass(frozen=True)
 class Label:
-    """What became of one prediction. `profit` is None when nobody said, `prediction` is its id or empty."""
+    """What became of one prediction, and how many seconds after it that became known.
+
+    `profit` and `age_seconds` are None when nobody said; `prediction` is its id or empty.
+    """
 
     model: str
     version: str
     is_correct: bool
     profit: float | None = None
     prediction: str = ""
+    age_seconds: float | None = None
 
 
 def read(request: InferenceRequest) -> list[Label]:
@@ -63,11 +67,15 @@ def read(request: InferenceRequest) -> list[Label]:
     names = zip(columns["model"], columns.get("version", [""] * count), strict=True)
     arms = [model_and_version(model, version) for model, version in names]
     truths = zip(columns["predicted"], columns["actual"], strict=True)
-    profits = columns.get("profit", [None] * count)
-    ids = columns.get("prediction_id", [""] * count)
+    rest = zip(
+        columns.get("profit", [None] * count),
+        columns.get("prediction_id", [""] * count),
+        columns.get("age_seconds", [None] * count),
+        strict=True,
+    )
     return [
-        Label(model, version, predicted == actual, profit, prediction)
-        for (model, version), (predicted, actual), profit, prediction in zip(arms, truths, profits, ids, strict=True)
+        Label(model, version, predicted == actual, *more)
+        for (model, version), (predicted, actual), more in zip(arms, truths, rest, strict=True)
     ]
 
 
@@ -152,10 +160,13 @@ def _whole(item: Any) -> int | None:
     return item if isinstance(item, int) and not isinstance(item, bool) else None
 
 
-def _profit(item: Any) -> float | None:
-    if isinstance(item, bool) or not isinstance(item, int | float):
-        return None
-    return float(item) if math.isfinite(item) and abs(item) <= MAX_PROFIT else None
+def _number(least: float, most: float) -> Callable[[Any], float | None]:
+    def read(item: Any) -> float | None:
+        if isinstance(item, bool) or not isinstance(item, int | float):
+            return None
+        return float(item) if least <= item <= most else None  # NaN compares as false
+
+    return read
 
 
 _KINDS: Mapping[str, _Kind] = {
@@ -163,6 +174,9 @@ _KINDS: Mapping[str, _Kind] = {
     "version": _Kind(Datatype.BYTES, _matching(_VERSION), "the version that answered, at most 63 characters"),
     "predicted": _Kind(Datatype.INT64, _whole, "the class that was predicted, a whole number"),
     "actual": _Kind(Datatype.INT64, _whole, "the class that came true, a whole number"),
-    "profit": _Kind(Datatype.FP64, _profit, f"a number from -{MAX_PROFIT:g} to {MAX_PROFIT:g}"),
+    "profit": _Kind(
+        Datatype.FP64, _number(-MAX_PROFIT, MAX_PROFIT), f"a number from -{MAX_PROFIT:g} to {MAX_PROFIT:g}"
+    ),
     "prediction_id": _Kind(Datatype.BYTES, _id, f"the prediction's own id, 1 to {_MAX_ID} characters"),
+    "age_seconds": _Kind(Datatype.FP64, _number(0, MAX_AGE), f"the seconds from prediction to label, 0 to {MAX_AGE:g}"),
 }

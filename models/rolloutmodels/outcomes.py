@@ -7,7 +7,7 @@ So ids are forgotten exactly when the counters are: with the process.
 import threading
 from collections.abc import Iterable, Sequence
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Metric
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, Metric
 from prometheus_client.registry import Collector
 
 from rolloutmodels.labels import Label, Refusal
@@ -15,6 +15,11 @@ from rolloutmodels.labels import Label, Refusal
 MAX_ARMS = 500  # model versions with series of their own in one process
 REMEMBERED_IDS = 50_000
 _ARM = ("model", "model_version")
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+_AGES = (
+    1, 2, 5, 10, 30, _MINUTE, 2 * _MINUTE, 5 * _MINUTE, 15 * _MINUTE, 30 * _MINUTE,
+    _HOUR, 2 * _HOUR, 6 * _HOUR, 12 * _HOUR, _DAY, 2 * _DAY, 4 * _DAY, 7 * _DAY,
+)  # fmt: skip
 
 
 class Outcomes(Collector):
@@ -37,6 +42,13 @@ class Outcomes(Collector):
             "model_profit_sum", "Sum of these profits; falls with a loss.", _ARM, registry=None, multiprocess_mode="sum"
         )
         self._squares = Counter("model_profit_sum_of_squares", "Sum of their squares.", _ARM, registry=None)
+        self._ages = Histogram(
+            "model_prediction_age_seconds",
+            "Time from a prediction until its truth became known, as the client measured it.",
+            _ARM,
+            registry=None,
+            buckets=_AGES,
+        )
         self._repeated = Counter("model_feedback_repeated", "Labels that had been counted before.", _ARM, registry=None)
         self._refused = Counter(
             "model_feedback_refused",
@@ -54,7 +66,7 @@ class Outcomes(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """For Prometheus."""
-        counted = (self._labelled, self._correct, self._profits, self._sum, self._squares)
+        counted = (self._labelled, self._correct, self._profits, self._sum, self._squares, self._ages)
         with self._lock:
             return [family for one in (*counted, self._repeated, self._refused) for family in one.collect()]
 
@@ -84,12 +96,15 @@ class Outcomes(Collector):
             self._repeated.labels(*arm).inc()
             return False
         self._repeated.labels(*arm)
+        ages = self._ages.labels(*arm)
         self._labelled.labels(*arm).inc()
         self._correct.labels(*arm).inc(label.is_correct)
         if label.profit is not None:
             self._profits.labels(*arm).inc()
             self._sum.labels(*arm).inc(label.profit)
             self._squares.labels(*arm).inc(label.profit**2)
+        if label.age_seconds is not None:
+            ages.observe(label.age_seconds)
         return True
 
     def _is_new(self, prediction: tuple[str, str, str]) -> bool:

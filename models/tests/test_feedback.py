@@ -26,8 +26,9 @@ DATATYPES = {
     "actual": "INT64",
     "profit": "FP64",
     "prediction_id": "BYTES",
+    "age_seconds": "FP64",
 }
-ALL = "send model, predicted, actual and, as you like, version, profit, prediction_id, each once"
+ALL = "send model, predicted, actual and, as you like, version, profit, prediction_id, age_seconds, each once"
 
 
 def column(name: str, *data: Any, **changes: Any) -> dict[str, Any]:
@@ -133,6 +134,47 @@ def test_the_largest_batch_is_taken_and_many_at_once_are_all_counted(model_serve
     assert totals(model_server, arm) == (4096, 2048, 4096, 2048, 1024)
 
 
+def test_labels_in_overlapping_batches_at_once_count_once_each(model_server: Server, arm: str) -> None:
+    """Forty batches of 100 over 1,000 predictions: each comes four times, from several clients at a time."""
+
+    def send(start: int) -> list[int]:
+        ids = [str((start + place) % 1_000) for place in range(100)]
+        given = labels(
+            model=[arm] * 100, predicted=[1] * 100, actual=[int(one) % 2 for one in ids], profit=[0.5] * 100,
+            prediction_id=ids, age_seconds=[60.0] * 100,
+        )  # fmt: skip
+        return list(model_server.infer("feedback", *given).json()["outputs"][0]["data"])
+
+    with ThreadPoolExecutor(8) as pool:
+        counted = [one for answer in pool.map(send, range(0, 1_000, 25)) for one in answer]
+
+    assert (len(counted), sum(counted)) == (4_000, 1_000)
+    assert totals(model_server, arm) == (1_000, 500, 1_000, 500, 250)
+    assert model_server.metric("model_feedback_repeated_total", model=arm, model_version="") == 3_000
+    assert model_server.metric("model_prediction_age_seconds_count", model=arm, model_version="") == 1_000
+
+
+def test_ages_fill_a_histogram_from_a_second_to_a_week(model_server: Server, arm: str) -> None:
+    ages = [0.4, 45.0, 3_600.0, 400_000.0, 700_000.0]
+
+    given = labels(model=[f"{arm}_6"] * 5, predicted=[1] * 5, actual=[1] * 5, age_seconds=ages)
+    assert model_server.infer("feedback", *given).is_success
+
+    def within(edge: str) -> float:
+        return model_server.metric("model_prediction_age_seconds_bucket", model=arm, model_version="6", le=edge)
+
+    edges = ["1.0", "30.0", "60.0", "1800.0", "3600.0", "345600.0", "604800.0", "+Inf"]
+    assert [within(edge) for edge in edges] == [1, 1, 2, 2, 3, 3, 4, 5]
+    assert model_server.metric("model_prediction_age_seconds_sum", model=arm, model_version="6") == sum(ages)
+
+
+def test_labels_without_an_age_count_all_the_same(model_server: Server, arm: str) -> None:
+    assert model_server.infer("feedback", *labels(model=[arm], predicted=[1], actual=[1])).is_success
+
+    assert totals(model_server, arm)[:2] == (1, 1)
+    assert model_server.metric("model_prediction_age_seconds_count", model=arm, model_version="") == 0
+
+
 GOOD = {"model": ["trend"], "predicted": [1], "actual": [0]}
 REFUSED = {
     "an answer of another model": (
@@ -200,6 +242,11 @@ REFUSED = {
         "value",
         "Input 'profit' is 10000000000000.0 at [0]; send a number from -1e+12 to 1e+12.",
     ),
+    "an age below zero": (
+        labels(**GOOD, age_seconds=[-0.5]),
+        "value",
+        "Input 'age_seconds' is -0.5 at [0]; send the seconds from prediction to label, 0 to 1e+09.",
+    ),
     "a model without a name": (
         labels(model=[""], predicted=[1], actual=[0]),
         "value",
@@ -240,6 +287,7 @@ def test_one_bad_label_leaves_the_whole_request_uncounted(model_server: Server, 
 def test_models_beyond_the_listed_are_refused(model_server: Server, arm: str) -> None:
     model_server.add("choosy", {"models": f"{arm}, other"}, source="feedback")
     assert model_server.load("choosy").is_success
+    before = model_server.metric("model_feedback_refused_total", reason="model")
 
     taken = model_server.infer("choosy", *labels(model=[f"{arm}_4"], predicted=[1], actual=[1]))
     refused = model_server.infer("choosy", *labels(model=[arm, "typo"], predicted=[1, 1], actual=[1, 1]))
@@ -249,6 +297,7 @@ def test_models_beyond_the_listed_are_refused(model_server: Server, arm: str) ->
         400,
         f"Model 'typo' is none of {arm}, other; correct it, or add it to 'models'.",
     )
+    assert model_server.metric("model_feedback_refused_total", reason="model") == before + 1
     assert totals(model_server, arm, "4")[:2] == (1, 1)
     assert totals(model_server, arm) == (0, 0, 0, 0, 0)
 
@@ -287,4 +336,4 @@ def test_nonsense_terms_are_refused_at_load(model_server: Server, situation: str
 
     answer = model_server.load("careless")
 
-    assert (answer.status_code, answer.json()) == (400, {"error": f"Model 'careless' cannot load: {sentence}"})
+    assert (answer.status_code, answer.json()) == (422, {"error": f"Model 'careless' cannot load: {sentence}"})

@@ -88,3 +88,25 @@ def test_a_page_never_shows_half_a_batch() -> None:
     assert len(set(pages)) == DIFFERENT_PAGES
     assert all(len(set(one)) == 1 and one[0] % 200 == 0 for one in pages)
     assert page()[0] == counting.result() * 200
+
+
+@pytest.mark.usefixtures("_hasty_threads")
+def test_each_prediction_counts_once_however_many_threads_tell_of_it() -> None:
+    registry = CollectorRegistry()
+    outcomes = Outcomes(registry)
+    labels = [Label("a", "1", True, profit=2.0, prediction=str(number), age_seconds=3.0) for number in range(2_000)]
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(outcomes.count, [labels[start : start + 500] for start in range(0, 1_501, 100)] * 4))
+
+    def counted(name: str) -> float | None:
+        return registry.get_sample_value(name, ARM)
+
+    assert sum(sum(answer) for answer in answers) == 2_000
+    assert counted("model_predictions_labelled_total") == counted("model_predictions_correct_total") == 2_000
+    assert (counted("model_profit_sum"), counted("model_profit_sum_of_squares_total")) == (4_000, 8_000)
+    assert (counted("model_prediction_age_seconds_count"), counted("model_prediction_age_seconds_sum")) == (
+        2_000,
+        6_000,
+    )
+    assert counted("model_feedback_repeated_total") == sum(len(answer) for answer in answers) - 2_000
