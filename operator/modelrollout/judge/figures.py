@@ -88,7 +88,7 @@ def _interval(rule: Rule, seen: Sums, phi: float) -> Interval:
 
 
 def _difference_interval(rule: Rule, seen: Sums, phi: float) -> Interval:
-    # Both weights of `intervals.difference_noise` sum to the comparison, so the larger variance is on the safe side.
+    # The weights of both variances in the noise sum to the comparison, so the larger variance is on the safe side.
     variance = np.fmax(*means.variances(*estimates.moments(seen)))
     pull = seen.candidate_pull - seen.baseline_pull
     reach = 0.0 if rule.has_values else 1.0  # how far apart two shares, or values in 0-1, can be

@@ -86,28 +86,6 @@ def until_pass(
     return _times(walk, traffic, terms, candidate, state)
 
 
-def late_fail(
-    rule: Rule, traffic: Traffic, terms: Terms, candidate: Sequence[float] | None = None
-) -> tuple[float, float]:
-    """(half, nine of ten) seconds to Fail after the onset of harm, when it begins at an unknown time.
-
-    Of the stake that `restarts` spreads over all K planned looks only what falls on the m looks of the detection is of
-    use, m/(4 K), and what was bet before is lost: it costs ln(4 K/m) nats more.
-    """
-    candidate = candidate or harmful(rule, traffic)
-    fresh = _to_fail(rule, traffic, terms, candidate, None)[0]
-    if fresh == inf:
-        return inf, inf
-    spread = restarts.EVERY_LOOK * fresh / (terms.interval_seconds * terms.planned_looks)
-    walk = _walk(rule.fail, rule.fail_bank, terms.alpha * terms.weight_of_alpha, min(FRESH, spread))
-    return _times(walk, traffic, terms, candidate, are_restarts_spread=True)
-
-
-def late_onset_nats(planned_looks: int, looks: float) -> float:
-    """What harm at an unknown time costs more than harm from the first look on, when m looks would detect it."""
-    return max(0.0, log(4 * planned_looks / max(looks, 1.0)))
-
-
 def share_needed(rule: Rule, traffic: Traffic, terms: Terms, deadline_seconds: float) -> float | None:
     """The smallest whole percent (as 0-1, at most 0.5) at which nine of ten equal candidates pass by the deadline.
 
@@ -203,30 +181,26 @@ def _times(
     terms: Terms,
     candidate: Sequence[float],
     state: State | None = None,
-    are_restarts_spread: bool = False,
 ) -> tuple[float, float]:
     """(half, nine of ten) seconds until the walk is at its bound, in whole looks.
 
-    A walk with a past, or of which only spread restarts count, gains by what is staked on its way.
+    A walk with a past gains by what is staked on its way.
     """
     interval = terms.interval_seconds
     grown = growth.per_look(walk.tree, walk.bank, traffic, candidate, interval, terms.dispersion)
     waits = floats([[_blind_looks(test, traffic, interval, state)] for test in merging.tests(walk.tree)])
     median = _passage(walk, grown, waits, interval, passages.MEDIAN)
-    if state is not None or are_restarts_spread:
-        walk = _with_restarts(walk, median, terms.planned_looks, are_restarts_spread)
+    if state is not None:
+        walk = _with_restarts(walk, median, terms.planned_looks)
         median = _passage(walk, grown, waits, interval, passages.MEDIAN)
     return median * interval, max(median, _passage(walk, grown, waits, interval, passages.MOST)) * interval
 
 
-def _with_restarts(walk: _Walk, looks: float, planned_looks: int, alone: bool) -> _Walk:
-    """The walk with the stakes of the coming looks placed at once, or with these alone."""
+def _with_restarts(walk: _Walk, looks: float, planned_looks: int) -> _Walk:
+    """The walk with the stakes of the coming looks placed at once."""
     begun = walk.begins
     spread = np.minimum(restarts.EVERY_LOOK * min(looks / planned_looks, 1.0), begun.cash)
-    kept = 0.0 if alone else begun.bets
-    return replace(
-        walk, begins=EProcess(kept + np.broadcast_to(spread[:, None, None], begun.bets.shape), begun.cash - spread)
-    )
+    return replace(walk, begins=EProcess(begun.bets + spread[:, None, None], begun.cash - spread))
 
 
 @lru_cache(16)

@@ -68,7 +68,8 @@ def difference_interval(
     """Where the difference of means or shares, candidate minus baseline, lies; NaN while nothing is known.
 
     Running sums over looks, N = n_c + n_b: pull = sum (S_c n_b - S_b n_c)/N and weight W = sum n_c n_b/N (their
-    quotient is the Mantel-Haenszel difference); noise is the variance of pull (`difference_noise`), NaN while unknown.
+    quotient is the Mantel-Haenszel difference); noise is the variance of pull, NaN while unknown:
+    var_c sum n_c n_b^2/N^2 + var_b sum n_b n_c^2/N^2, at most the larger of the arms' variances times W.
     Asymptotic: pull/W plus or minus `mean_radius` of W values of variance noise/W.
 
     reach is how far apart two values can lie: 1 for shares, the width of a declared range, 0 when unknown. The noise is
@@ -83,18 +84,6 @@ def difference_interval(
     radius = mean_radius(each, np.sqrt(np.where(known, variance, 0.0) / each), alpha)
     middle = np.where(known, floats(pull) / each, np.nan)
     return Interval(floats(middle - radius), floats(middle + radius))
-
-
-def difference_noise(
-    candidate_scale: ArrayLike, baseline_scale: ArrayLike, candidate_variance: ArrayLike, baseline_variance: ArrayLike
-) -> Floats:
-    """The variance of the pull of `difference_interval`: var_c sum n_c n_b^2/N^2 + var_b sum n_b n_c^2/N^2.
-
-    The two scales are those running sums, variances the larger of an arm's own and the pooled one (`means.variances`).
-    """
-    return floats(
-        floats(candidate_scale) * floats(candidate_variance) + floats(baseline_scale) * floats(baseline_variance)
-    )
 
 
 def mean_radius(total: ArrayLike, deviation: ArrayLike, alpha: float, planned: float = PLANNED_TOTAL) -> Floats:

@@ -12,7 +12,7 @@ from judge_worlds import steady
 from modelrollout.judge import evidence, forecast, guardrails, passages, restarts, rules
 from modelrollout.judge.arrays import Floats
 from modelrollout.judge.evidence import Counts, Values
-from modelrollout.judge.forecast import Terms, late_fail, late_onset_nats, share_needed
+from modelrollout.judge.forecast import Terms, share_needed
 from modelrollout.judge.growth import Traffic
 from modelrollout.judge.guardrails import State
 from modelrollout.judge.histograms import Histogram
@@ -214,14 +214,6 @@ def in_every_run(state: State) -> State:
 
 def repeated(arrays: dict[str, Any]) -> dict[str, Any]:
     return {name: np.repeat(array, RUNS, axis=0) for name, array in arrays.items()}
-
-
-def test_harm_that_begins_late_takes_as_long_as_was_simulated() -> None:
-    """80 and 10.5 minutes after onset at 10 and 100 requests per second, when harm began in hour 12."""
-    minutes = [late_fail(ALONE, errors(load, 0.05, 0.01), Terms(), (0.02,))[0] / 60 for load in (10, 100)]
-
-    assert minutes == pytest.approx([80, 10.5], rel=0.15)
-    assert late_onset_nats(2880, 71) == pytest.approx(5.1, abs=0.1)
 
 
 def test_dispersion_makes_everything_slower_by_its_factor() -> None:

@@ -56,11 +56,11 @@ def test_the_ratio_is_inside_at_every_look(case: Case, alpha: float) -> None:
 @cases
 def test_the_difference_of_shares_is_inside_at_every_look(case: Case, alpha: float) -> None:
     def found(seen: "Seen") -> Interval:
-        variances = means.variances(
+        of_candidate, of_baseline = means.variances(
             (seen.n_c, seen.s_c, seen.s_c),
             (seen.n_b, seen.s_b, seen.s_b),
         )
-        noise = intervals.difference_noise(seen.candidate_scale, seen.baseline_scale, *variances)
+        noise = seen.candidate_scale * of_candidate + seen.baseline_scale * of_baseline
         return intervals.difference_interval(
             seen.candidate_pull - seen.baseline_pull, seen.weight, noise, alpha, reach=1.0
         )
