@@ -10,6 +10,7 @@ reconciliation finds weights that are not the wanted ones, and writes them. The 
 kept here between two reconciliations (evidence of the last few looks) can be read again from Prometheus.
 """
 
+import asyncio
 import logging
 import socket
 from collections.abc import Callable
@@ -40,6 +41,8 @@ from modelrollout.settings import Settings
 
 log = logging.getLogger(__name__)
 
+LONGEST_FOR_A_DAY_SECONDS = 60.0  # then evidence begins without it: a slow Prometheus holds nobody up for long
+
 
 @dataclass(frozen=True)
 class Live:
@@ -60,6 +63,7 @@ class Controller:
         self._live: dict[str, Live] = {}
         self._refusals: dict[Key, str] = {}
         self._memory = Memory()
+        self._one_day = asyncio.Lock()
         self._reporter = socket.gethostname()[:120]
         self.settling = Settling()
 
@@ -91,7 +95,7 @@ class Controller:
         if spec is None:
             return await self._refuse(rollout, read_status(rollout), refusal)
         seen = await self._see(key, rollout, spec)
-        return await self._carry_out(key, seen, *await self._decide(key, seen))
+        return await self._carry_out(key, seen, *await self._decide_for_good(key, seen))
 
     async def release(self, rollout: Object) -> None:
         """Put all traffic back on the baseline before the rollout goes. The Experiment goes with it."""
@@ -161,6 +165,14 @@ class Controller:
         world = await self._with_metrics(self._world(seen), key, seen.spec, status)
         return status, world, self._next_step(key, seen.spec, status, world)
 
+    async def _decide_for_good(self, key: Key, seen: Seen) -> tuple[RolloutStatus, World, Decision]:
+        """The same, with the baseline's day where evidence begins: a day of samples, so nobody else asks for it."""
+        status, world, decision = await self._decide(key, seen)
+        if not machine.begins_evidence(seen.spec, status, decision.status):
+            return status, world, decision
+        world = replace(world, windows=await self._windows(world, key, seen.spec))
+        return status, world, self._next_step(key, seen.spec, status, world)
+
     def _next_step(self, key: Key, spec: RolloutSpec, status: RolloutStatus, world: World) -> Decision:
         return machine.next_step(spec, status, world, self._clock(), key.name, self._refusals.get(key, ""))
 
@@ -185,8 +197,7 @@ class Controller:
         if isinstance(history, NoData):
             return replace(world, look=history)
         look = await self._look(world, key, spec, status, connection)
-        windows = await self._windows(world, key, spec, status, connection)
-        return replace(world, history=history, windows=windows, look=look)
+        return replace(world, history=history, look=look)
 
     async def _connection(self, namespace: str, spec: RolloutSpec) -> Connection | NoData:
         address = spec.prometheus.address or self._settings.prometheus_address
@@ -208,31 +219,35 @@ class Controller:
     async def _history(
         self, world: World, key: Key, spec: RolloutSpec, status: RolloutStatus, connection: Connection
     ) -> Histogram | NoData | None:
-        """The baseline's past. Before the first stage it is read in any case: nothing begins blind."""
+        """The baseline's past hour. Before the first stage it is read in any case: nothing begins blind."""
         needed, begins = machine.wants_history(spec, status), machine.is_before_the_first_stage(status)
         if not (needed or begins):
             return None
-        until = grid.newest_evaluation(self._clock(), seconds(spec.analysis.interval), world.uid, world.scrape_seconds)
+        until = self._newest_evaluation(world, spec)
         found = await looks.read_history(
             self._reader, connection, key.namespace, spec.baseline.name, until, spec.prometheus.matchers
         )
         # In a stage the look itself says what is wrong.
         return (views.obstacle(found, needed) if begins else None) or views.history(found)
 
-    async def _windows(
-        self, world: World, key: Key, spec: RolloutSpec, status: RolloutStatus, connection: Connection
-    ) -> History | None:
-        """How much the baseline's counts scatter by themselves: a day of samples, so only when a stage can begin."""
-        ready = all(
-            name in world.models and world.models[name].is_ready for name in (spec.baseline.name, spec.candidate.name)
-        )
-        begins = machine.wants_history(spec, status) or machine.is_before_the_first_stage(status)
-        if not (begins and ready):
+    async def _windows(self, world: World, key: Key, spec: RolloutSpec) -> History | None:
+        """How much the baseline's counts scattered by themselves on the day before; None: it cannot be asked in time.
+
+        One rollout after the other: when many begin at once, their days must not stand before the others' looks.
+        """
+        connection = await self._connection(key.namespace, spec)
+        if isinstance(connection, NoData):
             return None
-        interval = seconds(spec.analysis.interval)
-        until = grid.newest_evaluation(self._clock(), interval, world.uid, world.scrape_seconds)
+        interval, until = seconds(spec.analysis.interval), self._newest_evaluation(world, spec)
         asked = HistoryAsk(connection, key.namespace, spec.baseline.name, until, interval, spec.prometheus.matchers)
-        return await read_windows(self._reader, asked)
+        try:
+            async with asyncio.timeout(LONGEST_FOR_A_DAY_SECONDS), self._one_day:
+                return await read_windows(self._reader, asked)
+        except TimeoutError:
+            return History(notes=("Prometheus was too busy to tell of the last 24 hours.",))
+
+    def _newest_evaluation(self, world: World, spec: RolloutSpec) -> float:
+        return grid.newest_evaluation(self._clock(), seconds(spec.analysis.interval), world.uid, world.scrape_seconds)
 
     async def _look(
         self, world: World, key: Key, spec: RolloutSpec, status: RolloutStatus, connection: Connection

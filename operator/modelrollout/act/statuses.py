@@ -38,7 +38,7 @@ def _decided(status: RolloutStatus) -> dict[str, Any]:
     return status.model_dump(
         exclude={
             "blocks": True,
-            "engine": True,
+            "engine": {"__all__": {"state"}},
             "kopf": True,
             "last_look_at": True,
             "look_due_at": True,

@@ -1,12 +1,12 @@
 """The baseline's own last day, in windows as long as a look: how much counts scatter when nothing changes.
 
-Read once, when an attempt begins: one range query per metric, over a grid of at most 2,881 times however short the
-interval is. Nothing here can keep a rollout from beginning: what is missing is left out, with a sentence.
+Read once, when evidence begins: up to four range queries one after the other, so that looks find Prometheus free,
+over a grid of at most 2,880 times however short the interval is. Nothing here can keep a rollout from beginning: what
+is missing is left out, with a sentence.
 """
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections import Counter
 from collections.abc import Iterable
@@ -45,7 +45,8 @@ class HistoryAsk:
 
 async def read_windows(reader: Reader, ask: HistoryAsk) -> History:
     """How much the baseline's counts scattered by themselves. Never raises for anything Prometheus does."""
-    (troubled, why), (replicas, why_not) = await asyncio.gather(_read_errors(reader, ask), _read_replicas(reader, ask))
+    troubled, why = await _read_errors(reader, ask)
+    replicas, why_not = await _read_replicas(reader, ask)
     return History(troubled, replicas, tuple(note for note in (why, why_not) if note))
 
 
@@ -55,15 +56,13 @@ async def read_windows(reader: Reader, ask: HistoryAsk) -> History:
 async def _read_errors(reader: Reader, ask: HistoryAsk) -> tuple[Windows | None, str]:
     arm = f'{ENVOY.arm_label}=~"{queries.literal(ask.model)}_[0-9]+_(http|grpc)"'
     try:
-        completed, retried, server_errors = await asyncio.gather(
-            *(_rows(reader, ask, metric, arm, ()) for metric in (ENVOY.completed, ENVOY.retried, ENVOY.server_errors))
-        )
+        total = _line(await _rows(reader, ask, ENVOY.completed, arm, ()), ask.grid)
+        if not any(total):
+            return None, f"Prometheus knows no traffic of model {ask.model} in the last 24 hours."
+        troubled = await _rows(reader, ask, ENVOY.troubled, arm, ())
     except errors.MetricsError as error:
         return None, str(error)
-    total, events = _line(completed, ask.grid), _line([*retried, *server_errors], ask.grid)
-    if not any(total):
-        return None, f"Prometheus knows no traffic of model {ask.model} in the last 24 hours."
-    return _windows(ask.grid, total, events), ""
+    return _windows(ask.grid, total, _line(troubled, ask.grid)), ""
 
 
 # --- replicas, from the agents beside them ----------------------------------------------------------------------------
@@ -72,15 +71,14 @@ async def _read_errors(reader: Reader, ask: HistoryAsk) -> tuple[Windows | None,
 async def _read_replicas(reader: Reader, ask: HistoryAsk) -> tuple[tuple[Windows, ...], str]:
     arm = f'model="{ask.model}"'
     try:
-        answers, failed = await asyncio.gather(
-            *(_rows(reader, ask, metric, arm, REPLICA_LABELS) for metric in (REPLICA_ANSWERS, REPLICA_ERRORS))
-        )
+        answers = await _rows(reader, ask, REPLICA_ANSWERS, arm, REPLICA_LABELS)
+        label = _telling_label(answers)
+        if label is None:
+            labels = f"{', '.join(REPLICA_LABELS[:-1])} or {REPLICA_LABELS[-1]}"
+            return (), f"No label {labels} of {REPLICA_ANSWERS} tells replicas of model {ask.model} apart."
+        failed = await _rows(reader, ask, REPLICA_ERRORS, arm, REPLICA_LABELS)
     except errors.MetricsError as error:
         return (), str(error)
-    label = _telling_label(answers)
-    if label is None:
-        labels = f"{', '.join(REPLICA_LABELS[:-1])} or {REPLICA_LABELS[-1]}"
-        return (), f"No label {labels} of {REPLICA_ANSWERS} tells replicas of model {ask.model} apart."
     busiest = _traffic(answers, label).most_common(MOST_REPLICAS)
     return tuple(
         _windows(ask.grid, *(_line(_of(rows, label, name), ask.grid) for rows in (answers, failed)))

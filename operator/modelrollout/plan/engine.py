@@ -64,6 +64,12 @@ def wants_history(spec: RolloutSpec, engine: list[EngineState]) -> bool:
     return any(rail.latency is not None and kept(rail, spec.analysis, engine) is None for rail in spec.guardrails)
 
 
+def begins(spec: RolloutSpec, before: list[EngineState], after: list[EngineState]) -> bool:
+    """True when there is a counting guardrail whose evidence is in `after` only."""
+    counting = [rail for rail in spec.guardrails if rail.query is None]
+    return any(kept(rail, spec.analysis, after) and not kept(rail, spec.analysis, before) for rail in counting)
+
+
 def edges_wanted(engine: list[EngineState]) -> tuple[float, ...]:
     """The bucket edges (ms) that a look must read."""
     return tuple(sorted({edge for state in engine if _is_readable(state) for edge in unpack(state)[0].edges_ms}))

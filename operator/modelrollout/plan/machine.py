@@ -43,3 +43,8 @@ def is_before_the_first_stage(status: RolloutStatus) -> bool:
 def wants_history(spec: RolloutSpec, status: RolloutStatus) -> bool:
     """True when the baseline's latency histogram must be read before this decision."""
     return status.outcome is None and engine.wants_history(spec, status.engine)
+
+
+def begins_evidence(spec: RolloutSpec, status: RolloutStatus, decided: RolloutStatus) -> bool:
+    """True when guardrails begin to count with this decision: what the baseline's past day says then belongs to it."""
+    return decided.outcome is None and engine.begins(spec, status.engine, decided.engine)

@@ -179,6 +179,7 @@ class Prometheus(Reader):
         self.is_down = False
         self.forced: tuple[float, float, float] | None = None
         self.value = 1.0
+        self.asked_for_a_day: list[str] = []
 
     async def table(self, question: Question, namespace: str, edges: Collection[float] | None = ()) -> Table:
         if self.is_down:
@@ -195,6 +196,7 @@ class Prometheus(Reader):
     async def rows(self, connection: Connection, promql: str, grid: Grid) -> list[Row]:
         if self.is_down:
             raise errors.MetricsUnavailable("Prometheus does not answer")
+        self.asked_for_a_day.append(promql)
         return []  # nothing is known of the day before
 
     def _row(self, question: Question, name: str, edges: Collection[float] | None) -> dict[float, float]:
