@@ -42,6 +42,8 @@ _PERSISTENCE = 0.3  # of factors and order flow from one step to the next
 class Law:
     """How the edge follows from factors and order flow; the same for every sample of one market.
 
+    The weights are frozen, as are the regimes above: the models in `models/artefacts` have learned them.
+
     `pairs` holds, per product, (factor, lag, factor, lag, sign); `lines` per linear term (factor, lag, sign).
     """
 

@@ -33,6 +33,18 @@ def test_the_law_of_the_market_is_the_same_every_time() -> None:
     assert (len(LAW.pairs), len(LAW.lines)) == (40, 4)
 
 
+def test_the_law_is_the_one_the_models_have_learned() -> None:
+    """Whoever changes these figures has to train all models again."""
+    weights = (LAW.pair_weight, LAW.line_weight, LAW.flow_weight, LAW.drift_weight)
+    best = {name: market.sample(LAW, 1, 16_384, it).bayes_accuracy for name, it in climates.CLIMATES.items()}
+
+    assert weights == (0.20, 0.10, 0.20, 0.18)
+    assert (LAW.pairs[0], LAW.pairs[-1], LAW.lines[0]) == ((10, 0, 0, 3, -1), (11, 4, 2, 3, 1), (8, 4, -1))
+    assert best == pytest.approx(
+        {"usual": 0.745, "calm": 0.758, "volatile": 0.68, "crash": 0.726, "winter": 0.734}, abs=0.005
+    )
+
+
 def test_windows_have_the_shape_and_type_the_models_take(sample: market.Sample) -> None:
     assert sample.features.shape == (16_384, STEPS, FEATURES)
     assert sample.features.dtype == np.float32
