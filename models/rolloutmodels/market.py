@@ -60,6 +60,7 @@ class Law:
 class Sample:
     """Windows of shape [samples, 10, 35] as float32, and of each: its label as 0.0 or 1.0, and what is behind it.
 
+    The windows of all assets that end at one step come before those that end at the next.
     `edges` are in units of the volatility, `returns` fractions of the price over the step after the window, and
     `regimes` those that rule it, as values of `climates.Regime`.
     """

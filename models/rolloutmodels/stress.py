@@ -28,14 +28,16 @@ class StressSet:
 
 
 SETS = (
-    StressSet("calm", CALM, 0.0, "Rising and sideways markets only: low volatility and clear signals."),
+    StressSet("calm", CALM, 0.0, "Rising and sideways regimes only: small moves and clear signals."),
     StressSet(
-        "volatile", VOLATILE, 0.0, "Every asset in the volatile regime: four times the calm moves, dull signals."
+        "volatile", VOLATILE, 0.0, "The volatile regime only: moves over twice the calm ones, signals 40 % weaker."
     ),
-    StressSet("crash", CRASH, 0.0, "Bear and volatile regimes while the whole market is pushed down hard."),
-    StressSet("sector-winter", WINTER, 0.0, "Whole sectors of 32 assets in a bear market that does not end."),
+    StressSet("crash", CRASH, 0.0, "Bear and volatile regimes; every step pushed down by a quarter of the volatility."),
     StressSet(
-        "transaction-costs", USUAL, 10.0, "The usual climate, where every prediction is traded at 10 basis points."
+        "sector-winter", WINTER, 0.0, "Whole sectors of 32 assets in an endless bear market, signals 20 % weaker."
+    ),
+    StressSet(
+        "transaction-costs", USUAL, 10.0, "The usual climate; each prediction is traded for 10 bp, most of a spread."
     ),
 )
 
