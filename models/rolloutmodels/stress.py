@@ -37,7 +37,7 @@ SETS = (
         "sector-winter", WINTER, 0.0, "Whole sectors of 32 assets in an endless bear market, signals 20 % weaker."
     ),
     StressSet(
-        "transaction-costs", USUAL, 10.0, "The usual climate; each prediction is traded for 10 bp, most of a spread."
+        "transaction-costs", USUAL, 10.0, "The usual climate; each prediction is traded at 10 bp, the usual spread."
     ),
 )
 
