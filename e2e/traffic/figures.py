@@ -40,6 +40,7 @@ class Asked:
     seconds: Floats
     is_ok: Truths
     is_garbage: Truths
+    is_refused: Truths
 
     @property
     def failed(self) -> Truths:
@@ -91,6 +92,7 @@ def asked(answers: Sequence[Answer]) -> Asked:
         np.array([answer.seconds for answer in ordered], dtype=np.float64),
         np.array([answer.is_ok for answer in ordered], dtype=np.bool_),
         np.array([answer.is_garbage for answer in ordered], dtype=np.bool_),
+        np.array([answer.is_refused for answer in ordered], dtype=np.bool_),
     )
 
 

@@ -121,7 +121,7 @@ def summary(run: Run) -> str:
     parts.append(f"{int(run.asked.failed.sum()):,} failed")
     garbage = run.asked.is_garbage
     if garbage.any():
-        refused = int((garbage & ~run.asked.is_ok).sum())
+        refused = int((garbage & run.asked.is_refused).sum())
         parts.append(f"{int(garbage.sum()):,} nonsense on purpose, {refused:,} of them refused")
     parts.append(_counted(len(run.told.at), "label"))
     if run.left_out:

@@ -8,7 +8,7 @@ import numpy as np
 from modelrollout.simulate.inks import GREY
 
 from e2e.traffic import figures
-from e2e.traffic.figures import FEW, Floats
+from e2e.traffic.figures import FEW
 from e2e.traffic.panels import COIN, DASHED, NO_LABELS, NO_REQUESTS, Run, nothing, short
 
 MOST_MARK_ROWS, LONGEST_WORDS = 5, 28
@@ -27,7 +27,7 @@ def shares(axes: Any, run: Run) -> None:
     for arm, share in zip((*run.arms, ""), 100 * figures.shares(run.asked, run.arms, edges), strict=True):
         look = run.looks[arm]
         ink: dict[str, Any] = {"facecolor": look.colour, "hatch": look.hatch, "edgecolor": "white", "linewidth": 0}
-        axes.fill_between(run.x(edges), *_steps(low, low + share), step="post", **ink)
+        axes.stairs(low + share, run.x(edges), baseline=low, fill=True, **ink)
         low = low + share
     axes.set(ylim=(0, 100), ylabel="percent of requests")
     axes.grid(visible=False)
@@ -36,7 +36,7 @@ def shares(axes: Any, run: Run) -> None:
 
 
 def accuracy_over_time(axes: Any, run: Run) -> None:
-    """How the accuracy of each arm moved, over the climates; a step holds some 400 predictions or more."""
+    """How the accuracy of each arm moved, over the climates; a step holds some 200 predictions or more."""
     has_bands = len(run.arms) <= MOST_BANDS
     axes.set_title("Accuracy, by the time of the prediction" + (" (bands: 95 %)" if has_bands else ""))
     if not len(run.told.at):
@@ -55,14 +55,14 @@ def _accuracy_line(axes: Any, run: Run, arm: str, has_bands: bool) -> bool:
     times = run.told.at[run.told.arm == arm]
     if len(times) < FEW:
         return False
-    edges = figures.equal_parts(times, most=16, least=400)
+    edges = figures.equal_parts(times, most=16, least=200)
     correct, labelled = figures.accuracy_over_time(run.told, arm, edges)
     low, high = figures.wilson(correct, labelled)
     look, x = run.looks[arm], run.x(edges)
-    share = _steps(100 * correct / labelled)[0]
-    axes.step(x, share, where="post", color=look.colour, linestyle=look.dash, linewidth=1.8)
+    line: dict[str, Any] = {"color": look.colour, "linestyle": look.dash, "linewidth": 1.8}
+    axes.stairs(100 * correct / labelled, x, baseline=None, **line)
     if has_bands:
-        axes.fill_between(x, *_steps(100 * low, 100 * high), step="post", color=look.colour, alpha=0.15, linewidth=0)
+        axes.stairs(100 * high, x, baseline=100 * low, fill=True, color=look.colour, alpha=0.15, linewidth=0)
     return True
 
 
@@ -103,11 +103,6 @@ def _by_time(axes: Any, run: Run) -> None:
     axes.set_xlim(0, run.width)
     for at, _ in run.marks:
         axes.axvline(float(run.x(at)), color="#222222", linewidth=0.9 if len(run.marks) < 12 else 0.5, zorder=4)
-
-
-def _steps(*values: Floats) -> list[Floats]:
-    """The last value twice, so that the step of the last bin is drawn."""
-    return [np.append(each, each[-1]) for each in values]
 
 
 def _mark_places(run: Run) -> list[tuple[float, int, str]]:

@@ -51,33 +51,46 @@ def draw(
     """
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from PIL import Image
+
+    with rc_context(STYLE):
+        canvas: Any = FigureCanvasAgg(figure(answers, outcomes, title, marks))
+        canvas.draw()
+    # 256 colours make a third of the size, and no difference to the eye.
+    Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").quantize(256).save(file, "PNG", optimize=True)
+
+
+def figure(
+    answers: Sequence[Answer],
+    outcomes: Sequence[Outcome],
+    title: str = "",
+    marks: Sequence[tuple[float, str]] = (),
+) -> Any:
+    """The picture as a matplotlib Figure, higher when there are many arms."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
 
     run = panels.run_of(figures.asked(answers), figures.told(outcomes), marks)
     rows = max(len(run.rows), 1)
     panel, table = max(1.95, 0.6 + 0.17 * rows), 0.3 + ROW * rows
     heights = [panels.head_inches(run), panel, panel, panel, table]
     with rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, sum(heights) + 0.75), dpi=DOTS_PER_INCH, layout="constrained")
-        canvas: Any = FigureCanvasAgg(figure)
-        _fill(figure, heights, run, title or "What clients saw")
-        canvas.draw()
-    # 256 colours make a third of the size, and no difference to the eye.
-    Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").quantize(256).save(file, "PNG", optimize=True)
+        picture = Figure(figsize=(WIDTH, sum(heights) + 0.75), dpi=DOTS_PER_INCH, layout="constrained")
+        _fill(picture, heights, run, title or "What clients saw")
+    return picture
 
 
-def _fill(figure: Any, heights: list[float], run: panels.Run, title: str) -> None:
-    figure.get_layout_engine().set(w_pad=0.06, h_pad=0.06, wspace=0.02)
-    grid = figure.add_gridspec(5, 2, height_ratios=heights, width_ratios=[1.4, 1])
-    panels.head(figure.add_subplot(grid[0, :]), run, title)
+def _fill(picture: Any, heights: list[float], run: panels.Run, title: str) -> None:
+    picture.get_layout_engine().set(w_pad=0.06, h_pad=0.06, wspace=0.02)
+    grid = picture.add_gridspec(5, 2, height_ratios=heights, width_ratios=[1.4, 1])
+    panels.head(picture.add_subplot(grid[0, :]), run, title)
     over_time = None
     for place, panel in enumerate((by_time.shares, by_time.accuracy_over_time, by_time.profit), start=1):
-        over_time = figure.add_subplot(grid[place, 0], sharex=over_time)
+        over_time = picture.add_subplot(grid[place, 0], sharex=over_time)
         panel(over_time, run)
     for place, panel in enumerate((by_arm.latency, by_arm.accuracy, by_arm.regimes), start=1):
-        panel(figure.add_subplot(grid[place, 1]), run)
-    by_arm.table(figure.add_subplot(grid[4, :]), run)
+        panel(picture.add_subplot(grid[place, 1]), run)
+    by_arm.table(picture.add_subplot(grid[4, :]), run)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -67,7 +67,7 @@ def write(
             for other in get_args(Form):
                 if other != form:
                     path.with_suffix(f".{other}").unlink(missing_ok=True)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise ResultsError(f"Results cannot be written to {directory} ({error}); choose another directory.") from error
     return written
 
@@ -117,10 +117,10 @@ def _frame(path: Path, types: dict[str, Any]) -> Any:
 
     if path.suffix == ".parquet":
         return pd.read_parquet(path, engine="pyarrow")
-    words = {name: "object" for name, kind in types.items() if kind is str}
+    dtypes = {name: DTYPES[kind] for name, kind in types.items()}
     numbers = {name: ["nan"] for name, kind in types.items() if kind is float}
     # An arm may be called "NA": only numbers may be missing.
-    return pd.read_csv(path, dtype=words, keep_default_na=False, na_values=numbers, float_precision="round_trip")
+    return pd.read_csv(path, dtype=dtypes, keep_default_na=False, na_values=numbers, float_precision="round_trip")
 
 
 def _found(directory: Path, name: str) -> Path | None:
