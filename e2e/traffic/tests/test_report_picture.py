@@ -15,14 +15,8 @@ from e2e.traffic import figures, panels, report, results
 from e2e.traffic.records import NO_ANSWER, Answer, Outcome
 
 START = 1_763_700_000.0
-PANELS = (
-    "Share of traffic",
-    "Latency",
-    "Accuracy, by the time",
-    "Accuracy, with",
-    "Profit so far",
-    "Accuracy by regime",
-)
+OVER_TIME = ("Share of traffic", "Accuracy, by the time", "Profit so far")
+PANELS = (*OVER_TIME, "Latency", "Accuracy, with", "Accuracy by regime")
 Run = tuple[list[Answer], list[Outcome]]
 
 
