@@ -18,7 +18,7 @@ def _request(model: str, windows: np.ndarray, name: str = "input_data", datatype
 
 def _infer(server: Server, request: pb.ModelInferRequest) -> pb.ModelInferResponse:
     with grpc.insecure_channel(server.grpc_address) as channel:
-        return GRPCInferenceServiceStub(channel).ModelInfer(request, timeout=30)
+        return GRPCInferenceServiceStub(channel).ModelInfer(request, timeout=180)
 
 
 def test_grpc_and_http_give_the_same_answer(model_server: Server) -> None:
@@ -88,6 +88,53 @@ def test_a_set_failure_is_internal(model_server: Server) -> None:
         _infer(model_server, _request("failing", ONE))
 
     assert refused.value.code() is grpc.StatusCode.INTERNAL
+
+
+NO_REQUESTS = {
+    "a datatype that nobody knows": (
+        pb.ModelInferRequest(
+            model_name="baseline",
+            inputs=[pb.ModelInferRequest.InferInputTensor(name="input_data", datatype="FLOAT", shape=[1, 10, 35])],
+        ),
+        grpc.StatusCode.INTERNAL,
+    ),
+    "fewer raw bytes than the shape says": (
+        pb.ModelInferRequest(
+            model_name="baseline",
+            inputs=[pb.ModelInferRequest.InferInputTensor(name="input_data", datatype="FP32", shape=[1, 10, 35])],
+            raw_input_contents=[b"1234"],
+        ),
+        grpc.StatusCode.INTERNAL,
+    ),
+    "a message of more than 4 MB": (
+        _request("baseline", np.zeros((3_000, 10, 35))),
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+    ),
+}
+
+
+@pytest.mark.parametrize("situation", NO_REQUESTS)
+def test_what_mlserver_itself_cannot_read_stops_nothing(model_server: Server, situation: str) -> None:
+    request, code = NO_REQUESTS[situation]
+
+    with pytest.raises(grpc.RpcError) as refused:
+        _infer(model_server, request)
+
+    assert refused.value.code() is code
+    assert len(_infer(model_server, _request("baseline", ONE)).outputs) == 1
+
+
+def test_a_load_that_fails_is_a_failed_precondition(model_server: Server) -> None:
+    (model_server.add("grpc-empty", {}) / "model.onnx").unlink()
+
+    with pytest.raises(grpc.RpcError) as refused, grpc.insecure_channel(model_server.grpc_address) as channel:
+        GRPCInferenceServiceStub(channel).RepositoryModelLoad(
+            pb.RepositoryModelLoadRequest(model_name="grpc-empty"), timeout=180
+        )
+
+    assert refused.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert "there is no file './model.onnx'" in refused.value.details()
+    assert model_server.metric("direction_load_failed_total", model="grpc-empty", reason="missing") == 1
 
 
 def test_labels_come_over_grpc_too(model_server: Server) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from model_server import ARTEFACTS, Server, tensor
 
+pytest.importorskip("mlserver", reason="MLServer is not installed here; this needs it beside torch")
 torch = pytest.importorskip("torch", reason="torch is not installed here; this needs it beside MLServer")
 
 from rolloutmodels import export, networks  # noqa: E402 - they import torch
