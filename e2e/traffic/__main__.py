@@ -80,7 +80,7 @@ def _watch(traffic: Traffic, tally: Tally, asked: Options, console: Console) -> 
 
 def _end(traffic: Traffic, tally: Tally, asked: Options, console: Console) -> int:
     answers, outcomes = traffic.seen().answers, traffic.outcomes()
-    if answers:
+    if any(answer.arm for answer in answers):
         console.print(progress.table(answers, outcomes))
     if tally.requests > len(answers):
         console.print(f"The table and the files hold the last {KEPT_ANSWERS:,} of {tally.requests:,} answers.")

@@ -70,9 +70,10 @@ class Client:
         return Reply(at, code, time.perf_counter() - begun, route, text, bool(known))
 
     def _remember(self, sent: str, code: int, given: str) -> None:
-        if sent and code == protocol.NOT_FOUND:
+        """Answers may overtake each other: one to an older route says nothing about the one that is known now."""
+        if sent and sent == self._route and code == protocol.NOT_FOUND:
             self._route = ""
-        elif self._stays and not self._route:
+        elif self._stays and not sent and not self._route:
             self._route = given
 
     def _address(self, model: str) -> URL:

@@ -154,7 +154,7 @@ class Traffic:
     def _clients(self) -> Iterator[Client]:
         """Those with sense, evenly mixed of such that stay and such that do not, then the faulty one."""
         for number in range(self.clients):
-            stays = round((number + 1) * self.sticky) > round(number * self.sticky)
+            stays = int((number + 1) * self.sticky + 0.5) > int(number * self.sticky + 0.5)
             yield Client(f"client-{number + 1}", self.url, self.headers, stays)
         yield Client(FAULTY, self.url, self.headers)
 

@@ -136,12 +136,14 @@ class Teller:
         return answer.status
 
     def _request(self, batch: list[tuple[int, Label]]) -> bytes:
+        now = time.time()
         columns: list[tuple[str, str, list[Any]]] = [
             ("model", "BYTES", [label.route for _, label in batch]),
             ("predicted", "INT64", [label.predicted for _, label in batch]),
             ("actual", "INT64", [label.actual for _, label in batch]),
             ("profit", "FP64", [label.profit for _, label in batch]),
             ("prediction_id", "BYTES", [f"{self._run}-{number}" for number, _ in batch]),
+            ("age_seconds", "FP64", [max(0.0, now - label.predicted_at) for _, label in batch]),
         ]
         return protocol.encode(
             [

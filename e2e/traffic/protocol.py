@@ -37,7 +37,7 @@ def predictions(answer: bytes, windows: int) -> list[int]:
     try:
         probabilities = orjson.loads(answer)["outputs"][0]["data"]
         found = [int(probability > 0.5) for probability in probabilities]
-    except (KeyError, IndexError, TypeError) as error:
+    except (ValueError, KeyError, IndexError, TypeError) as error:
         raise ValueError(f"{answer[:60]!r} is no answer of a model; ask one that predicts.") from error
     if len(found) != windows:
         raise ValueError(f"{len(found)} predictions came for {windows} windows; ask a model that answers each.")

@@ -1,0 +1,23 @@
+"""One mesh with two models, their Experiment and feedback, for all tests that send real traffic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from traffic_mesh import Mesh
+
+from e2e.stack import Settings, Stack
+
+# Nothing here needs them, and two cores are few.
+_WITHOUT = frozenset({"kube-controller-manager", "prometheus"})
+
+
+@pytest.fixture(scope="package")
+def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
+    with Stack(Settings(directory=tmp_path_factory.mktemp("traffic") / "stack", without=_WITHOUT)) as stack:
+        found = Mesh(stack)
+        for model, artefact in {"blue": "baseline", "green": "lightweight", "feedback": "feedback"}.items():
+            found.serve(model, artefact)
+        found.split("pair", "blue", "green")
+        yield found
