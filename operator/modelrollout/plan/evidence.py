@@ -10,7 +10,7 @@ from modelrollout.api.status import EngineState, GuardrailStatus, RolloutStatus,
 from modelrollout.judge import figures, guardrails, restarts, thresholds, verdicts
 from modelrollout.judge.histograms import Histogram
 from modelrollout.judge.refusals import CountsRefused, Refusal
-from modelrollout.plan import blocks, engine, wording
+from modelrollout.plan import blocks, engine, grid, wording
 from modelrollout.plan.world import History, LookData
 
 
@@ -25,10 +25,16 @@ class Judged:
 
 
 def judge(
-    spec: RolloutSpec, status: RolloutStatus, look: LookData, past: Histogram | None, windows: History | None = None
+    spec: RolloutSpec,
+    status: RolloutStatus,
+    look: LookData,
+    weight: int | None,
+    past: Histogram | None,
+    windows: History | None = None,
 ) -> Judged:
     """The evidence after this look, and what it says. Guardrails without data keep their evidence as it was.
 
+    weight: the candidate's, None unless it was in force for all requests of the block (`weight_in_force`).
     A counting guardrail that is new or changed begins with the next look: this one did not read its edges.
     """
     states, gaps = dict[str, EngineState](), dict(look.gaps)
@@ -40,7 +46,7 @@ def judge(
                 gaps.pop(rail.name, None)
             # A query has no past: not to judge its first value would count the look as soak though nothing was known.
             elif rail.name not in gaps and (kept is not None or rail.query is not None):
-                states[rail.name] = _advanced(rail, states[rail.name], spec, status, look)
+                states[rail.name] = _advanced(rail, states[rail.name], spec, status, look, weight)
         except Refusal as refusal:
             gaps[rail.name] = str(refusal)
     read = [one.model_copy(update={"query": look.asked.get(one.name, "")}) for one in _read(spec, status, states, gaps)]
@@ -52,9 +58,15 @@ def looked_at_seconds(spec: RolloutSpec, look: LookData, since: float) -> float:
     return max(0.0, min(look.until - max(look.since, since), seconds(spec.analysis.interval)))
 
 
-def weight_in_force(traffic: Traffic, look: LookData) -> int | None:
-    """The candidate's weight, None unless it was in force all through the look's block."""
-    is_in_force = traffic.applied_at is not None and traffic.applied_at <= look.since
+def weight_in_force(traffic: Traffic, look: LookData, scrape_seconds: float) -> int | None:
+    """The candidate's weight, None unless it was in force for all requests of the look's block.
+
+    What a counter last said when the block began can be a scrape old, and a histogram is handed on some seconds late:
+    the block holds requests from before it began.
+    """
+    is_in_force = traffic.applied_at is not None and (
+        traffic.applied_at <= look.since - grid.lag_seconds(scrape_seconds)
+    )
     return traffic.candidate_weight if is_in_force else None
 
 
@@ -76,7 +88,12 @@ def _waits_for_labels(rail: Guardrail, spec: RolloutSpec, status: RolloutStatus)
 
 
 def _advanced(
-    rail: Guardrail, stored: EngineState, spec: RolloutSpec, status: RolloutStatus, look: LookData
+    rail: Guardrail,
+    stored: EngineState,
+    spec: RolloutSpec,
+    status: RolloutStatus,
+    look: LookData,
+    weight: int | None,
 ) -> EngineState:
     if rail.query is not None:
         return _advanced_query(rail, stored, look, looked_at_seconds(spec, look, look.since))
@@ -87,16 +104,10 @@ def _advanced(
         state = guardrails.begin_stage(rule, state)
     gamma_fail = schedule.gamma(state.looks + 1, begins)
     gamma_pass = schedule.gamma(state.looks_since_gate + 1, begins)
-    block = blocks.of(rail, rule, look, _share(status.traffic, look))
+    block = blocks.of(rail, rule, look, nan if weight is None else weight / 100)
     phi = dispersion(spec.analysis.dispersion)
     advanced = guardrails.advance(rule, state, block, gamma_fail, gamma_pass, phi)
     return engine.pack(rail, spec.analysis, rule, advanced)
-
-
-def _share(traffic: Traffic, look: LookData) -> float:
-    """The candidate's configured share of the block, NaN unless it was in force all through it."""
-    weight = weight_in_force(traffic, look)
-    return nan if weight is None else weight / 100
 
 
 def _advanced_query(rail: Guardrail, stored: EngineState, look: LookData, counted_seconds: float) -> EngineState:

@@ -35,7 +35,8 @@ def count(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
 
 def _judged(draft: Draft, spec: RolloutSpec, world: World, look: LookData) -> Draft:
     status = draft.status
-    judged = evidence.judge(spec, status, look, world.history, world.windows)
+    weight = evidence.weight_in_force(status.traffic, look, world.scrape_seconds)
+    judged = evidence.judge(spec, status, look, weight, world.history, world.windows)
     stage = _stage_after(status, spec, world, look, judged.is_complete)
     paces, warnings = _forecast(spec, status, stage, judged)
     return draft.change(
@@ -43,7 +44,7 @@ def _judged(draft: Draft, spec: RolloutSpec, world: World, look: LookData) -> Dr
         guardrails=[one.model_copy(update=paces.get(one.name, {})) for one in judged.guardrails],
         verdict=judged.verdict,
         looks=status.looks + 1,
-        blocks=record.judged(status.blocks, look, evidence.weight_in_force(status.traffic, look)),
+        blocks=record.judged(status.blocks, look, weight),
         stage=stage.model_copy(update={"warnings": warnings}),
         no_data_since=_no_data_since(draft, not judged.is_complete),
     )

@@ -6,7 +6,7 @@ from math import log
 
 from modelrollout.api.contract import fraction
 from modelrollout.api.spec import RolloutSpec
-from modelrollout.api.status import EngineState, JudgedBlocks, RolloutStatus, StageStatus, Traffic, Verdict
+from modelrollout.api.status import EngineState, JudgedBlocks, RolloutStatus, StageStatus, Verdict
 from modelrollout.judge import codec, guardrails
 from modelrollout.judge.thresholds import ThresholdState
 from modelrollout.plan import engine, evidence
@@ -42,8 +42,7 @@ def looks(
         status = entered(status, blocks, is_first=place == 0)
         for data in _up_to(blocks.count, remaining):
             is_gate = blocks.gate and status.stage is not None and status.stage.looks == 0
-            in_force = Traffic(candidate_weight=blocks.weight or 0, applied_at=None if blocks.weight is None else 0.0)
-            judged = evidence.judge(spec, status.model_copy(update={"traffic": in_force}), data, None)
+            judged = evidence.judge(spec, status, data, blocks.weight, None)
             status = _after(status, judged)
             yield Look(status.looks, data.until, blocks.stage, is_gate, blocks.weight, judged)
 

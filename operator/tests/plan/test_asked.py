@@ -14,7 +14,7 @@ LOOK = replace(GOOD, asked=ASKED)
 def test_each_guardrail_carries_the_query_of_the_look() -> None:
     of = spec(guardrails=[ERRORS, LATENCY])
 
-    judged = evidence.judge(of, status(of), replace(LOOK, gaps={"latency": "no edge"}), HISTORY)
+    judged = evidence.judge(of, status(of), replace(LOOK, gaps={"latency": "no edge"}), None, HISTORY)
 
     assert {one.name: one.query for one in judged.guardrails} == ASKED
     assert judged.guardrails[1].verdict is Verdict.NO_DATA

@@ -38,7 +38,7 @@ def after(of: RolloutSpec, block: LookData, looks: int = 40, **fields: Any) -> G
     """What the guardrail says after so many equal looks."""
     now = status(of, **fields)
     for _ in range(looks):
-        judged = evidence.judge(of, now, block, HISTORY)
+        judged = evidence.judge(of, now, block, None, HISTORY)
         now = now.model_copy(update={"engine": judged.engine, "looks": now.looks + 1})
     return judged.guardrails[0]
 
@@ -126,7 +126,7 @@ def test_a_fail_from_before_an_incident_keeps_its_own_words() -> None:
     of = guarding("ratio", min="90%")
     now = status(of)
     for block in [seen(labels(500, 20), labels(500, 200))] * 5 + [seen(labels(500, 300), labels(500, 300))] * 10:
-        judged = evidence.judge(of, now, block, HISTORY)
+        judged = evidence.judge(of, now, block, None, HISTORY)
         now = now.model_copy(update={"engine": judged.engine, "looks": now.looks + 1})
 
     assert judged.guardrails[0].verdict is FAIL
@@ -202,9 +202,13 @@ def test_counters_that_could_not_be_read_are_said_and_cost_no_evidence() -> None
     of = guarding("ratio")
     worse = seen(labels(500, 50), labels(500, 90))
     now = status(of)
-    judged = evidence.judge(of, now, worse, HISTORY)
+    judged = evidence.judge(of, now, worse, None, HISTORY)
     again = evidence.judge(
-        of, now.model_copy(update={"engine": judged.engine}), look(gaps={"own": "no series of model new"}), HISTORY
+        of,
+        now.model_copy(update={"engine": judged.engine}),
+        look(gaps={"own": "no series of model new"}),
+        None,
+        HISTORY,
     )
 
     assert again.guardrails[0].verdict is NO_DATA
@@ -229,8 +233,8 @@ def test_a_noisy_past_of_the_baseline_tempers_a_limit_from_the_first_look() -> N
     noisy = History(errors=Windows(30.0, (1000.0,) * 2880, waves))
     begun: RolloutStatus = status(of)
 
-    quiet = evidence.judge(of, begun.model_copy(update={"engine": []}), look(), HISTORY)
-    loud = evidence.judge(of, begun.model_copy(update={"engine": []}), look(), HISTORY, noisy)
+    quiet = evidence.judge(of, begun.model_copy(update={"engine": []}), look(), None, HISTORY)
+    loud = evidence.judge(of, begun.model_copy(update={"engine": []}), look(), None, HISTORY, noisy)
 
     assert quiet.guardrails[0].dispersion == 1
     assert loud.guardrails[0].dispersion is not None

@@ -7,7 +7,7 @@ from factories import ERRORS, LATENCY, raw_spec, stage
 from modelrollout.api.status import Outcome
 from simulator import Simulation
 
-A_DAY = 2  # queries: one for Envoy's answers and one for the agents'; neither knows anything, so no errors are asked for
+A_DAY = 2  # queries for answers, Envoy's and the agents'; neither knows any, so errors are not asked for
 STRICTER = {"name": "errors", "errorRate": {"maxRatio": 1.3}}
 Began = Callable[[list[dict[str, object]]], Simulation]
 

@@ -1,6 +1,6 @@
 """What was judged is recorded so that it can be read again: entries only where looks began to go otherwise."""
 
-from factories import NOW, SINCE, look
+from factories import NOW, SCRAPE, SINCE, look
 from modelrollout.api.status import JudgedBlocks, Traffic
 from modelrollout.plan import evidence, record
 
@@ -67,8 +67,15 @@ def test_an_attempt_from_before_there_was_a_record_has_none() -> None:
     assert judged([], SINCE) == []
 
 
-def test_a_weight_is_in_force_when_it_was_applied_before_the_block_began() -> None:
+def test_a_weight_is_in_force_when_it_was_applied_before_anything_that_the_block_counts() -> None:
     def weight(applied_at: float | None) -> int | None:
-        return evidence.weight_in_force(Traffic(candidate_weight=10, applied_at=applied_at), look(since=NOW))
+        return evidence.weight_in_force(Traffic(candidate_weight=10, applied_at=applied_at), look(since=NOW), SCRAPE)
 
-    assert (weight(NOW - 1), weight(NOW), weight(NOW + 1), weight(None)) == (10, 10, None, None)
+    oldest = NOW - SCRAPE - 5  # the last scrape before the block, of a histogram that was handed on just before it
+    assert (weight(oldest - 1), weight(oldest), weight(oldest + 1), weight(NOW), weight(None)) == (
+        10,
+        10,
+        None,
+        None,
+        None,
+    )
