@@ -36,8 +36,7 @@ def _probabilities(server: Server, model: str, batch: int) -> list[float]:
 @pytest.mark.parametrize("model", networks.SIZES)
 def test_torch_and_onnx_give_the_same_answers(model_server: Server, model: str) -> None:
     network = networks.build(model, seed=11)
-    content = {"size": asdict(networks.SIZES[model]), "weights": network.state_dict()}
-    torch.save(content, model_server.add("by-torch", {}, **TORCH) / "model.pt")
+    export.write_weights(network, model_server.add("by-torch", {}, **TORCH) / "model.pt")
     export.write(network, model_server.add("by-onnx", {}) / "model.onnx")
     assert [model_server.load(name).status_code for name in ("by-torch", "by-onnx")] == [200, 200]
 
