@@ -208,6 +208,22 @@ def accuracy_by_regime(told: Told, arms: Sequence[str], regimes: Sequence[str]) 
     return np.array(correct, dtype=np.int64).reshape(shape), labelled
 
 
+def accuracy_at_same_mix(told: Told, arms: Sequence[str]) -> Floats:
+    """What the accuracy of each arm would be had all met the regimes equally often; NaN when that is not known.
+
+    Direct standardisation: an arm's accuracy in a regime is weighted by the regime's share of the labels of all arms
+    together. Without it an arm that answered most of its traffic in bad times looks bad. It is over the regimes of
+    which every arm has FEW labels or more; arms with fewer in all have no say, and no figure.
+    """
+    correct, labelled = accuracy_by_regime(told, arms, regimes(told))
+    known = labelled.sum(axis=1) >= FEW
+    met = (labelled[known] >= FEW).all(axis=0)
+    if not known.any() or not met.any():
+        return np.full(len(arms), np.nan)
+    accuracy = correct[:, met] / np.maximum(labelled[:, met], 1)
+    return np.where(known, np.average(accuracy, axis=1, weights=labelled[known][:, met].sum(axis=0)), np.nan)
+
+
 def regimes(told: Told) -> tuple[str, ...]:
     """The regimes that ruled: the market's in their own order, then others by name."""
     seen = set(told.regime.tolist()) - {""}

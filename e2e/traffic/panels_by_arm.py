@@ -15,10 +15,10 @@ from e2e.traffic.panels import COIN, DASHED, NO_LABELS, NO_REQUESTS, NOBODY, NOB
 
 BESIDE: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "va": "center", "fontsize": 8}
 EDGE: dict[str, Any] = {"edgecolor": "white", "linewidth": 0}
-TWO_LINE_CELLS = 4
+TWO_LINE_CELLS, LINE_POINTS = 4, 11
 COLUMNS: tuple[tuple[str, float], ...] = (
-    ("requests", 0.225), ("share", 0.29), ("failed", 0.35), ("p50 ms", 0.415), ("p95 ms", 0.48), ("p99 ms", 0.545),
-    ("labels", 0.62), ("accuracy (95 %)", 0.785), ("profit each", 0.90), ("profit", 0.99),
+    ("requests", 0.225), ("share", 0.285), ("failed", 0.34), ("p50 ms", 0.405), ("p95 ms", 0.47), ("p99 ms", 0.535),
+    ("labels", 0.605), ("accuracy (95 %)", 0.765), ("profit each", 0.895), ("profit", 0.99),
 )  # fmt: skip
 
 
@@ -91,15 +91,19 @@ def accuracy(axes: Any, run: Run) -> None:
     if not len(run.told.at):
         return nothing(axes, NO_LABELS)
     rows = [row for row in run.rows if row.arm]
+    mixed = figures.accuracy_at_same_mix(run.told, run.arms) if len(rows) > 1 else np.full(len(rows), np.nan)
     for place, row in enumerate(rows):
         _bar(axes, place, row, run.looks[row.arm])
+        _diamond(axes, place, 100 * float(mixed[place]), are_words_short=len(rows) > TWO_LINE_CELLS)
     known = [end for row in rows if row.labelled >= FEW for end in (row.accuracy_low, row.accuracy_high)]
+    known += [float(value) for value in mixed if value >= 0]
     low, high = min([*known, COIN] if known else [0.0]), max([*known, COIN] if known else [1.0])
     pad = 0.04 * (high - low)
     axes.set_xlim(100 * (low - pad), 100 * (high + pad))
     axes.axvline(100 * COIN, **DASHED)
     _arms_down(axes, [short(row.arm) for row in rows])
-    axes.set_xlabel("percent correct; bars begin at a coin's 50 %", fontsize=8)
+    explained = "; ◇ had all met the same regimes" if (mixed >= 0).any() else "; bars begin at a coin's 50 %"
+    axes.set_xlabel(f"percent correct{explained}", fontsize=8)
     return None
 
 
@@ -117,6 +121,16 @@ def _bar(axes: Any, place: int, row: ArmFigures, look: Look) -> None:
         middle, spread = (row.accuracy_low + row.accuracy_high) / 2, (row.accuracy_high - row.accuracy_low) / 2
         ink: dict[str, Any] = {"ecolor": "black" if is_known else NOBODYS_INK, "elinewidth": 1.4, "capsize": 3}
         axes.errorbar(100 * middle, place, xerr=100 * spread, fmt="none", **ink)
+
+
+def _diamond(axes: Any, place: int, percent: float, are_words_short: bool) -> None:
+    """The accuracy at the same mix of regimes; nothing when it is not known."""
+    if np.isnan(percent):
+        return
+    axes.plot(percent, place, marker="D", markersize=5, color="white", markeredgecolor="black", zorder=6)
+    if not are_words_short:
+        beside: dict[str, Any] = {"xytext": (0, -LINE_POINTS), "textcoords": "offset points"}
+        axes.annotate(f"◇ {percent:.1f} %", (1.015, place), **beside, **BESIDE)
 
 
 def _few(labels: int) -> str:
@@ -172,8 +186,16 @@ def table(axes: Any, run: Run) -> None:
     if not run.rows:
         return nothing(axes, "No arm answered, and no labels have arrived.")
     axes.set(xlim=(0, 1), ylim=(len(run.rows) - 0.4, -1.5))
+    unit = ", bp" if figures.profit_unit(run.told) == "basis points" else ""
     for name, x in (("arm", 0.03), *COLUMNS):
-        axes.text(x, -1, name, weight="bold", ha="left" if name == "arm" else "right", va="center")
+        axes.text(
+            x,
+            -1,
+            name + unit if "profit" in name else name,
+            weight="bold",
+            ha="left" if name == "arm" else "right",
+            va="center",
+        )
     axes.axhline(-0.5, color="black", linewidth=0.8)
     for place, row in enumerate(run.rows):
         look = run.looks[row.arm]

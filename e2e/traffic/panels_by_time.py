@@ -95,7 +95,7 @@ def profit(axes: Any, run: Run) -> None:
     axes.axhline(0, color="black", linewidth=0.8)
     axes.set_xlabel(f"{run.unit[1]} since the first request")
     axes.set_ylabel(f"sum, {figures.profit_unit(run.told)}")
-    axes.yaxis.set_major_formatter("{x:,g}")
+    axes.yaxis.set_major_formatter("{x:,.10g}")
     return _by_time(axes, run)
 
 

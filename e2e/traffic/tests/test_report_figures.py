@@ -137,6 +137,30 @@ def test_regimes_come_in_the_markets_order_and_every_label_with_one_is_counted_o
     assert correct.tolist() == [[0, 1, 1], [1, 0, 0]]
 
 
+def labels(arm: str, regime: str, correct: int, of: int) -> list[Outcome]:
+    return [outcome(n, arm, correct=n < correct, regime=regime) for n in range(of)]
+
+
+def test_an_arm_that_met_harder_times_is_compared_at_the_same_mix_of_regimes() -> None:
+    easy = labels("baseline", "bull", 630, 900) + labels("enhanced", "bull", 72, 100)
+    hard = labels("baseline", "volatile", 50, 100) + labels("enhanced", "volatile", 468, 900)
+    few = labels("baseline", "bear", 0, 5) + labels("new", "bull", 3, 3)
+    arms = ("baseline", "enhanced", "new")
+
+    told = figures.told(easy + hard + few)
+
+    seen = [figures.of_arm(figures.asked([]), told, arm).accuracy for arm in arms]
+    assert seen[0] > seen[1]  # although the enhanced is better in each regime
+    np.testing.assert_allclose(figures.accuracy_at_same_mix(told, arms), [0.6, 0.62, np.nan])
+
+
+def test_nothing_is_known_of_the_same_mix_when_arms_never_met_the_same() -> None:
+    told = figures.told(labels("baseline", "bull", 30, 50) + labels("enhanced", "bear", 30, 50))
+
+    assert np.isnan(figures.accuracy_at_same_mix(told, ("baseline", "enhanced"))).all()
+    assert np.isnan(figures.accuracy_at_same_mix(figures.told([outcome(0)]), ("baseline",))).all()
+
+
 def test_climates_are_the_stretches_that_most_requests_met() -> None:
     met = ["calm"] * 20 + ["crash"] * 20
     met[5] = "crash"  # one asset is ahead

@@ -69,7 +69,7 @@ def test_every_run_gives_a_picture(tmp_path: Path, name: str) -> None:
         ("one arm without labels", {"No labels have arrived.": 4, "none failed": 1}),
         ("one label", {"Every arm has fewer than 20 labels: too few for a curve.": 1, "only 1 label": 2}),
         ("labels without regimes", {"The labels do not say which regime ruled.": 1}),
-        ("two arms", {"66.5 % of 200": 2, "66.5 %\n(200)": 2}),
+        ("two arms", {"66.5 % of 200": 2, "66.5 %\n(200)": 2, "◇ 66.5 %": 2}),
     ],
 )
 def test_a_panel_says_what_it_shows_or_why_it_is_empty(name: str, sentences: dict[str, int]) -> None:
