@@ -45,7 +45,7 @@ class Package:
 
     @property
     def content_version(self) -> str:
-        """12 hex digits that change with any byte: `sha256sum * | sha256sum` over the files, cut off."""
+        """12 hex digits that change with any byte: `sha256sum FILE... | sha256sum` over the files, cut off."""
         lines = "".join(f"{file.sha256}  {file.name}\n" for file in self.files)
         return hashlib.sha256(lines.encode()).hexdigest()[:_VERSION_DIGITS]
 
@@ -76,16 +76,18 @@ def read(folder: Path, with_torch: bool = False) -> Package:
     _check_name(folder, settings)
     _check_implementation(folder, settings)
     network = _network(folder, settings)
-    files = [File(SETTINGS, _bytes(folder / SETTINGS))]
-    if network:
-        _check_card(folder)
+    if network is None:
+        files = [File(SETTINGS, _bytes(folder / SETTINGS))]
+    else:
         files = _with_network(folder, settings, TORCH if with_torch else network)
     return Package(folder.name, tuple(sorted(files, key=lambda file: file.name)))
 
 
 def _with_network(folder: Path, settings: Object, network: str) -> list[File]:
-    told = _bytes(folder / SETTINGS) if network != TORCH else _dump(_for_torch(settings))
-    return [File(SETTINGS, told), File(network, _bytes(folder / network)), File(CARD, _bytes(folder / CARD))]
+    told = _dump(_for_torch(settings)) if network == TORCH else _bytes(folder / SETTINGS)
+    shipped = File(network, _bytes(folder / network))
+    _check_card(folder, shipped)
+    return [File(SETTINGS, told), shipped, File(CARD, _bytes(folder / CARD))]
 
 
 def _for_torch(settings: Object) -> Object:
@@ -126,15 +128,15 @@ def _network(folder: Path, settings: Object) -> str | None:
     return name
 
 
-def _check_card(folder: Path) -> None:
+def _check_card(folder: Path, network: File) -> None:
     """The card must be that of the network beside it, or it would praise a model that was never measured."""
     card = _json(folder / CARD)
-    told = (card.get("file") or {}).get("sha256")
-    found = hashlib.sha256(_bytes(folder / ONNX)).hexdigest()
-    if card.get("model") != folder.name or told != found:
+    files = card.get("files") or {ONNX: card.get("file")}
+    told = (files.get(network.name) or {}).get("sha256")
+    if card.get("model") != folder.name or told != network.sha256:
         raise PackageError(
-            f"{folder / CARD} describes model {card.get('model')!r} with sha256 {told}, but {ONNX} has {found}; "
-            f"train it again: python -m rolloutmodels.train --model {folder.name}."
+            f"{folder / CARD} describes model {card.get('model')!r} with {network.name} of sha256 {told}, "
+            f"but the file has {network.sha256}; train it again: python -m rolloutmodels.train --model {folder.name}."
         )
 
 
