@@ -198,16 +198,18 @@ class Traffic:
                 reply = replace(reply, code=NO_ANSWER)  # none that anybody understands
             else:
                 self.teller.note(reply.route, reply.at, predicted, question)
-        self._note_answer(client, reply, question.climate)
+        self._note(client, reply, question.climate)
 
     async def _babble(self, client: Client, model: str, nonsense: bytes, climate: Climate) -> None:
-        self._note_answer(client, await client.ask(model, nonsense), climate.name, is_garbage=True)
+        self._note(client, await client.ask(model, nonsense), climate.name, is_garbage=True)
 
-    def _note_answer(self, client: Client, reply: Reply, climate: str, is_garbage: bool = False) -> None:
+    def _note(self, client: Client, reply: Reply, climate: str, is_garbage: bool = False) -> None:
         arm, version = protocol.arm_and_version(reply.route)
-        answer = Answer(
-            reply.at, arm, reply.code, reply.seconds, version, client.name, climate, reply.is_sticky, is_garbage
+        self._note_answer(
+            Answer(reply.at, arm, reply.code, reply.seconds, version, client.name, climate, reply.is_sticky, is_garbage)
         )
+
+    def _note_answer(self, answer: Answer) -> None:
         self._answers.append(answer)
         for watcher in self.watchers:
             watcher.answered(answer)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich import box
 from rich.console import Console
@@ -49,27 +49,22 @@ def line(traffic: Traffic, tally: Tally, left: float) -> Text:
 
 
 def table(answers: Sequence[Answer], outcomes: Sequence[Outcome]) -> Table:
-    """A row per arm."""
+    """A column for each arm."""
     asked, told = figures.asked(answers), figures.told(outcomes)
-    found = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    found.add_column("arm")
-    for title in ("requests", "share", "p50", "p95 ms", "failed", "labels", "accuracy (95 %)", "profit each, bp"):
-        found.add_column(title, justify="right", no_wrap=True)
-    for arm in figures.arms(asked, told):
-        found.add_row(*_row(figures.of_arm(asked, told, arm)))
+    arms = [figures.of_arm(asked, told, arm) for arm in figures.arms(asked, told)]
+    found = Table("", *(arm.arm for arm in arms), box=box.SIMPLE_HEAD, pad_edge=False)
+    for title, words in _ROWS.items():
+        found.add_row(title, *(words(arm) for arm in arms))
     return found
 
 
-def _row(row: ArmFigures) -> list[str]:
-    accuracy = f"{row.accuracy:.1%} [{100 * row.accuracy_low:.1f}, {100 * row.accuracy_high:.1f}]"
-    return [
-        row.arm,
-        f"{row.requests:,}",
-        f"{row.share:.1%}",
-        f"{row.p50:.1f}",
-        f"{row.p95:.1f}",
-        f"{row.failed:,}",
-        f"{row.labelled:,}",
-        accuracy if row.labelled else "",
-        f"{row.profit_mean:+.1f} ± {row.profit_error:.1f}" if row.labelled else "",
-    ]
+_ROWS: dict[str, Callable[[ArmFigures], str]] = {
+    "requests": lambda arm: f"{arm.requests:,} ({arm.share:.1%})",
+    "failed": lambda arm: f"{arm.failed:,}",
+    "p50, p95, p99": lambda arm: f"{arm.p50:.1f}, {arm.p95:.1f}, {arm.p99:.1f} ms",
+    "labels": lambda arm: f"{arm.labelled:,}",
+    "accuracy": lambda arm: (
+        f"{arm.accuracy:.1%} [{100 * arm.accuracy_low:.1f}, {100 * arm.accuracy_high:.1f}]" if arm.labelled else ""
+    ),
+    "profit each": lambda arm: f"{arm.profit_mean:+.1f} ± {arm.profit_error:.1f} bp" if arm.labelled else "",
+}
