@@ -5,6 +5,7 @@ Tests of one likelihood share one array operation: a look costs little more for 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,6 +19,7 @@ from modelrollout.judge.means import Moments
 from modelrollout.judge.merging import Likelihood, Test, Tree, Unit
 from modelrollout.judge.priors import WEIGHTS, prior_grid
 
+KEPT = 256  # banks; rules of many rollouts have the same trees, and grids cost more than a look
 BURN_IN = 100.0  # observations of an arm before its past is used as a guess
 
 
@@ -171,8 +173,9 @@ class Bank:
         return eprocess.advance(process, self.log_increments(block, past), gamma, tempering)
 
 
+@lru_cache(KEPT)
 def build(tree: Tree) -> Bank:
-    """The bank that feeds the tests of this tree, in the tree's own order."""
+    """The bank that feeds the tests of this tree, in the tree's own order. Nobody may write into its arrays."""
     listed = list(merging.tests(tree))
     kinds = {test.likelihood: None for test in listed}  # in order of appearance
     tempered = floats([test.likelihood not in WHOLE_LOOKS for test in listed])

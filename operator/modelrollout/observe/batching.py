@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, TypeVar
 
 from modelrollout import telemetry
@@ -184,8 +185,9 @@ async def _quiet(batch: _Batch) -> None:
 def table_of(samples: Iterable[Sample], question: Question) -> Table:
     """Sum the versions and protocols of each model."""
     table: dict[tuple[str, str], dict[float, float]] = {}
+    model_of = cache(question.source.model_of)  # a histogram names each arm twenty times
     for sample in samples:
-        model = question.source.model_of(sample.labels.get(question.source.arm_label, ""))
+        model = model_of(sample.labels.get(question.source.arm_label, ""))
         if model is None:
             continue
         namespace = "" if question.matchers is not None else sample.labels.get("namespace", "")

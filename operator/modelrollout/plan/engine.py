@@ -92,6 +92,11 @@ def unpack(stored: EngineState) -> tuple[Rule, State]:
     return _unpacked(stored.rule, stored.state)
 
 
+def after(stored: EngineState, state: State) -> EngineState:
+    """The same guardrail with newer evidence."""
+    return stored.model_copy(update={"state": codec.encode(state, _known_rule(stored.rule))})
+
+
 def threshold(rail: Guardrail, query: Query) -> Threshold:
     """The rule of a free query: how far beyond its limits it is (below 0: within) must not stay above 0."""
     return Threshold(rail.name, 0.0, seconds(query.for_))
@@ -134,8 +139,7 @@ def _record(text: str) -> dict[str, Any]:
 def _changed(stored: EngineState, change: Callable[[Rule, State], State]) -> EngineState:
     if not _is_readable(stored):
         return stored
-    rule, state = unpack(stored)
-    return stored.model_copy(update={"state": codec.encode(change(rule, state), rule)})
+    return after(stored, change(*unpack(stored)))
 
 
 def _is_readable(stored: EngineState) -> bool:

@@ -106,8 +106,7 @@ def _advanced(
     gamma_pass = schedule.gamma(state.looks_since_gate + 1, begins)
     block = blocks.of(rail, rule, look, nan if weight is None else weight / 100)
     phi = dispersion(spec.analysis.dispersion)
-    advanced = guardrails.advance(rule, state, block, gamma_fail, gamma_pass, phi)
-    return engine.pack(rail, spec.analysis, rule, advanced)
+    return engine.after(stored, guardrails.advance(rule, state, block, gamma_fail, gamma_pass, phi))
 
 
 def _advanced_query(rail: Guardrail, stored: EngineState, look: LookData, counted_seconds: float) -> EngineState:
