@@ -40,13 +40,14 @@ def test_a_promotion_is_replayed_though_the_operator_died(story: Story, tmp_path
         story.begin(STAGES, guardrails=[ERRORS, LATENCY_ON_A_BUSY_MACHINE])
         story.until_at(2, 50)
         story.stack.part("operator").kill()
-        looked = story.rollout.status["lastLookAt"]
-        story.until(lambda: story.ask("vector(time())") > looked + 16, "looks are missing")
+        killed = story.rollout.status
+        story.until(lambda: story.ask("vector(time())") > killed["lastLookAt"] + 16, "looks are missing")
         story.stack.part("operator").start()
         promoted = story.until_rollout(lambda seen: seen.phase == "Healthy", "it is promoted")
     file = _written(story, tmp_path)
     replayed = _replay(story, ["-f", str(file), "--all"])
 
+    assert killed["verdict"] == "Inconclusive"
     assert max(blocks["seconds"] for blocks in promoted.status["blocks"]) > 2  # looks were missing
     assert replayed.returncode == 0, _said(replayed)
     assert _says(replayed, f"Same verdict: Promoted at {_told(promoted)}")
