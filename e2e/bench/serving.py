@@ -34,6 +34,7 @@ WARM_UP_SECONDS = 4.0  # a server that has just started answers its first reques
 SECONDS_BETWEEN_READINGS = 1.0
 GOAL_MB = 250.0
 LEAST_CORES = 0.01
+FEWEST_FOR_GROWTH = 10_000  # requests; over fewer, a megabyte more or less looks like much
 LABELLING = Labelling(FEEDBACK, arms={}, delay_seconds=0.5, spread_seconds=5.0, lost=0.05, repeated=0.2)
 HEAVY = {"torch": "libtorch", "pyarrow": "libarrow"}  # pandas, and so MLServer, takes the latter where it finds it
 
@@ -73,18 +74,23 @@ class Counter:
 
 @dataclass(frozen=True)
 class Course:
-    """MLServer's memory in MB beside the number of answers so far, through a soak."""
+    """MLServer's memory in MB beside the number of answers so far, through a soak.
+
+    `own_mb` is without the pages of files, which the kernel takes back and gives again as it likes.
+    """
 
     answers: Sequence[int]
     mb: Sequence[float]
+    own_mb: Sequence[float]
 
     @property
     def growth(self) -> float | None:
-        """MB per 100,000 requests, by least squares over the second half; None when that is too little to say."""
-        half = len(self.mb) // 2
-        if len(set(self.answers[half:])) < 2:
+        """MB of its own per 100,000 requests, by least squares over the second half; None when that half is short."""
+        half = len(self.answers) // 2
+        answers, mb = self.answers[half:], self.own_mb[half:]
+        if not answers or answers[-1] - answers[0] < FEWEST_FOR_GROWTH:
             return None
-        return 100_000 * float(np.polyfit(self.answers[half:], self.mb[half:], 1)[0])
+        return 100_000 * float(np.polyfit(answers, mb, 1)[0])
 
 
 def measure(effort: Effort, say: Say) -> Iterator[Section]:
@@ -138,12 +144,14 @@ def _soak(stack: Stack, seconds: float, loaded_mb: float) -> Iterator[Section]:
 
 
 def _watch(stack: Stack, counter: Counter, seconds: float) -> Course:
-    answers, mb, until = list[int](), list[float](), time.monotonic() + seconds
+    """Look at MLServer each second."""
+    answers, mb, own, until = list[int](), list[float](), list[float](), time.monotonic() + seconds
     while time.monotonic() < until:
         time.sleep(SECONDS_BETWEEN_READINGS)
         answers.append(counter.answers)
         mb.append(usage.memory_mb(stack, "mlserver"))
-    return Course(answers, mb)
+        own.append(usage.own_memory_mb(stack, "mlserver"))
+    return Course(answers, mb, own)
 
 
 def _ask(stack: Stack, traffic: Traffic, seconds: float) -> Seen:
@@ -188,7 +196,12 @@ def _memory(stack: Stack, loaded_mb: float, began_mb: float, course: Course) -> 
         Figure("memory of MLServer, all models loaded", loaded_mb, "MB", GOAL_MB),
         Figure("memory of MLServer, before the soak", began_mb, "MB", GOAL_MB),
         Figure("memory of MLServer, at most in the soak", max(course.mb), "MB", GOAL_MB, said),
-        Figure("its growth per 100,000 requests", course.growth, "MB", note="over the second half of the soak"),
+        Figure(
+            "its growth per 100,000 requests",
+            course.growth,
+            "MB",
+            note=f"over the second half, if that has {FEWEST_FOR_GROWTH:,} requests",
+        ),
     )
 
 

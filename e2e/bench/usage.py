@@ -50,6 +50,11 @@ def memory_mb(stack: Stack, part: str) -> float:
     return probe.rss_mib(running(stack, part)) * MB_IN_A_MIB
 
 
+def own_memory_mb(stack: Stack, part: str) -> float:
+    """The same without the pages of files, such as libraries."""
+    return probe.rss_mib(running(stack, part), "RssAnon") * MB_IN_A_MIB
+
+
 def running(stack: Stack, part: str) -> int:
     """The number of a part's process. Raises StackError when it has ended."""
     pid = stack.part(part).pid

@@ -31,13 +31,15 @@ def test_a_quantile_is_that_of_the_model_asked_for_and_of_the_time_between() -> 
 
 
 def test_growth_is_measured_after_what_happens_once() -> None:
-    course = Course(answers=[0, 1000, 2000, 3000, 4000, 5000], mb=[200, 230, 240, 241, 242, 243])
+    own = [200.0, 230, 240, 241, 242, 243]
+    course = Course(answers=[0, 10_000, 20_000, 30_000, 40_000, 50_000], mb=[300.0] * 6, own_mb=own)
 
-    assert course.growth == pytest.approx(100)
+    assert course.growth == pytest.approx(10)
 
 
-def test_growth_is_unknown_when_nobody_answers() -> None:
-    assert Course(answers=[7, 7, 7, 7], mb=[200, 201, 202, 203]).growth is None
+def test_growth_is_unknown_after_a_few_requests() -> None:
+    own = [200.0, 201, 202, 203]
+    assert Course(answers=[0, 3_000, 6_000, 9_000], mb=own, own_mb=own).growth is None
 
 
 def test_cpu_time_of_others_is_what_ours_leave() -> None:
