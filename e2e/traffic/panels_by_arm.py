@@ -47,6 +47,8 @@ def _milliseconds(axes: Any, low: float, high: float) -> None:
     """A log axis when the slowest is far from the fastest, with plain numbers."""
     if high < 10 * low:
         axes.set_xlim(0, 1.06 * high)
+        axes.locator_params(axis="x", nbins=6)
+        axes.xaxis.set_major_formatter("{x:,.10g}")
         return
     axes.set_xscale("log")
     axes.set_xlim(low / 1.3, high * 1.3)
