@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit check bench bench-validity crd stack models lock clean
+.PHONY: help demo test unit check bench bench-validity crd stack models test-torch push-models lock clean
 
 help: ## Show the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -46,7 +46,14 @@ stack: .venv/ready ## Start the local stack for your own experiments (python -m 
 	@$(BIN)/python -m e2e.stack up
 
 models: .venv-train/ready ## Train the models again (installs torch, about 3 GB on Linux)
-	for model in lightweight baseline enhanced; do .venv-train/bin/python -m rolloutmodels.train --model $$model; done
+	.venv-train/bin/python -m rolloutmodels.train --model all
+
+test-torch: .venv-train/ready ## What needs torch: training, checkpoints and the torch runtime
+	.venv-train/bin/python -m pytest -q -m torch models/tests
+
+push-models: .venv/ready ## Upload the models to an S3-compatible store: BUCKET=... [ENDPOINT=https://...]
+	@test -n "$(BUCKET)" || { echo "BUCKET is not set: make push-models BUCKET=ml-models"; exit 2; }
+	@$(BIN)/python -m rolloutmodels.push --bucket "$(BUCKET)" $(if $(ENDPOINT),--endpoint "$(ENDPOINT)")
 
 lock: .venv/ready ## Pin the newest versions that pyproject.toml allows
 	$(BIN)/pip install -q uv

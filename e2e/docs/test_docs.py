@@ -79,7 +79,13 @@ def _manifest(block: Block) -> Object:
     return {**first, "spec": {**first["spec"], **found["spec"]}}
 
 
-EXAMPLES = pytest.mark.parametrize("block", _blocks("yaml"), ids=str)
+def _rollouts() -> list[Block]:
+    """Examples of a ModelRollout, whole or in part; pages also show objects of Kubernetes and of Seldon."""
+    found = ((block, yaml.safe_load(block.text)) for block in _blocks("yaml"))
+    return [block for block, manifest in found if manifest.get("kind", "ModelRollout") == "ModelRollout"]
+
+
+EXAMPLES = pytest.mark.parametrize("block", _rollouts(), ids=str)
 
 
 # -- examples
