@@ -84,7 +84,8 @@ class Traffic:
         self.sent = 0
         """Requests so far."""
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._send_all()), daemon=True, name="traffic")
+        self._crash: Exception | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True, name="traffic")
 
     def __enter__(self) -> Traffic:
         return self.start()
@@ -100,9 +101,14 @@ class Traffic:
         return self
 
     def stop(self) -> None:
-        """Send no more, wait for the answers that are under way, and tell what is left to be told."""
+        """Send no more, wait for the answers that are under way, and tell what is left to be told.
+
+        Raises what ended the traffic before its time, if anything did.
+        """
         self._stopping.set()
         self._thread.join(TIMEOUT_SECONDS + SECONDS_AT_THE_END + 5)
+        if self._crash:
+            raise self._crash
 
     def wait(self, seconds: float) -> bool:
         """Wait so long at most for the end; True when everything has been sent, answered and told."""
@@ -137,10 +143,17 @@ class Traffic:
 
     # -- in the thread of the traffic
 
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._send_all())
+        except Exception as error:  # whoever stops the traffic hears of it
+            self._crash = error
+
     async def _send_all(self) -> None:
         for _, climate in self.scenario.phases:
             self._questions.prepare(climate)
         async with AsyncExitStack() as sessions:
+            sessions.callback(self._questions.close)
             clients = [await sessions.enter_async_context(client) for client in self._clients()]
             labels = await sessions.enter_async_context(aiohttp.ClientSession(timeout=TIMEOUT))
             ended = asyncio.Event()
@@ -149,7 +162,6 @@ class Traffic:
             ended.set()
             if telling:
                 await telling
-        self._questions.close()
 
     def _clients(self) -> Iterator[Client]:
         """Those with sense, evenly mixed of such that stay and such that do not, then the faulty one."""
@@ -161,17 +173,17 @@ class Traffic:
     async def _take_turns(self, clients: list[Client]) -> None:
         models, under_way = (self.model, *self.more_models), set[asyncio.Task[None]]()
         self._begun = begun = time.monotonic()
-        for turn in turns(self.seed, self.per_second, models, self.clients, self.garbage, self.arrivals):
-            if not await self._wait_until(begun + turn.at):
-                break
-            task = asyncio.create_task(await self._task(turn, clients))
-            self.sent += 1
-            under_way.add(task)
-            task.add_done_callback(under_way.discard)
-            if self.most_at_once and len(under_way) >= self.most_at_once:
-                await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
-                begun = max(begun, time.monotonic() - turn.at)  # what was not sent meanwhile is not made up for
-        await asyncio.gather(*under_way)
+        async with asyncio.TaskGroup() as requests:
+            for turn in turns(self.seed, self.per_second, models, self.clients, self.garbage, self.arrivals):
+                if not await self._wait_until(begun + turn.at):
+                    break
+                task = requests.create_task(await self._task(turn, clients))
+                self.sent += 1
+                under_way.add(task)
+                task.add_done_callback(under_way.discard)
+                if self.most_at_once and len(under_way) >= self.most_at_once:
+                    await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+                    begun = max(begun, time.monotonic() - turn.at)  # what was not sent meanwhile is not made up for
 
     async def _wait_until(self, due: float) -> bool:
         """False when nothing more is to be sent; what is due before the end is sent, however late it has become."""

@@ -42,10 +42,12 @@ class Questions:
         self._seed, self._windows = seed, windows
         self._drawing = ThreadPoolExecutor(1, thread_name_prefix="market")
         self._streams: dict[str, _Stream] = {}
+        self._is_closed = False
 
     def prepare(self, climate: Climate) -> None:
-        """Wait until the first questions of a climate are there. From any thread."""
-        self._stream(climate).prepare()
+        """Wait until the first questions of a climate are there. From any thread; does nothing once closed."""
+        if not self._is_closed:
+            self._stream(climate).prepare()
 
     async def next(self, climate: Climate) -> Question:
         """The next question of this climate."""
@@ -53,6 +55,7 @@ class Questions:
 
     def close(self) -> None:
         """Draw no more."""
+        self._is_closed = True
         self._drawing.shutdown(wait=False, cancel_futures=True)
 
     def _stream(self, climate: Climate) -> _Stream:

@@ -10,7 +10,7 @@ from rolloutmodels.climates import VOLATILE, scenario
 from traffic_mesh import Mesh
 
 from e2e import waiting
-from e2e.traffic import Answer, Labelling, Seen, Traffic, garbage
+from e2e.traffic import Answer, Labelling, Outcome, Seen, Traffic, garbage
 from e2e.traffic.clients import FAULTY
 from e2e.traffic.protocol import experiment_headers
 
@@ -134,6 +134,25 @@ def test_an_address_where_nobody_is_gives_failed_requests_and_no_end_of_them_is_
 
     assert [answer.code for answer in traffic.seen().failed] == [0] * 50
     assert not traffic.outcomes()
+
+
+class _Broken:
+    """A watcher with a mistake in it."""
+
+    def answered(self, answer: Answer) -> None:
+        raise RuntimeError(f"no place for {answer.code}")
+
+    def told(self, outcome: Outcome) -> None:
+        raise AssertionError(outcome)
+
+
+def test_traffic_that_broke_off_says_so_when_it_is_stopped() -> None:
+    traffic = Traffic("http://127.0.0.1:9", "blue", 50.0, longest_seconds=300, watchers=(_Broken(),)).start()
+
+    assert traffic.wait(60), "it went on as if nothing had happened"
+    with pytest.raises(ExceptionGroup) as broken:
+        traffic.stop()
+    assert "no place for 0" in str(broken.value.exceptions[0])
 
 
 # -- labels

@@ -90,3 +90,9 @@ def test_a_climate_can_be_prepared_before_anybody_asks(questions: Questions) -> 
     questions.prepare(CALM)
 
     assert asyncio.run(questions.next(CALM)).body == ask(1, CALM)[0].body
+
+
+def test_preparing_a_climate_after_the_end_harms_nobody(questions: Questions) -> None:
+    questions.close()
+
+    questions.prepare(CRASH)
