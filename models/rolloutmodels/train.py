@@ -44,9 +44,9 @@ class Recipe:
 
 
 RECIPES = {
-    "lightweight": Recipe(epochs=8, peak_learning_rate=4e-3),
-    "baseline": Recipe(epochs=8, peak_learning_rate=4e-3),
-    "enhanced": Recipe(epochs=6, peak_learning_rate=2e-3),
+    "lightweight": Recipe(epochs=6, peak_learning_rate=4e-3),
+    "baseline": Recipe(epochs=6, peak_learning_rate=4e-3),
+    "enhanced": Recipe(epochs=4, peak_learning_rate=2e-3),
 }
 
 
@@ -108,7 +108,8 @@ def _advance(training: Training, law: market.Law, data: dict[str, DataSet], save
     """Train to the end and save on the way; returns the seconds of one core it took."""
     if training.epochs:
         print(f"  goes on after epoch {len(training.epochs)}", flush=True)
-    save(0.0)  # so that there is something to go on from if the first epoch is stopped
+    else:
+        save(0.0)  # so that there is something to go on from if the first epoch is stopped
     train, validation = (market.sample(law, data[name].seed, data[name].samples) for name in ("train", "validation"))
     progress = Progress(sys.stdout, time.monotonic, training.plan.epochs)
     started = time.process_time()

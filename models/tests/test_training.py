@@ -1,8 +1,5 @@
 """Training and export, which need torch."""
 
-import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,11 +10,13 @@ from rolloutmodels import market
 
 torch = pytest.importorskip("torch", reason="torch is not installed; `make models` installs it beside the rest")
 
-from rolloutmodels import export, networks, train, training  # noqa: E402 - they import torch
+from rolloutmodels import artefacts, cards, export, networks, training  # noqa: E402 - they import torch
+from rolloutmodels.plans import Epoch, Plan, Step  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
-EASY = replace(market.law(pairs=0, lines=0), flow_weight=1.5)
+ARTEFACTS = Path(__file__).parents[1] / "artefacts"
+EASY = replace(market.law(pairs=0, lines=1), line_weight=1.5, flow_weight=0.0, drift_weight=0.0)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -51,7 +50,7 @@ def test_a_file_of_other_weights_is_found_out(tmp_path: Path) -> None:
 def _weights_after_two_steps(seed: int) -> bytes:
     sample = market.sample(EASY, seed, 256)
     network = networks.build("baseline", seed)
-    training.fit(network, sample, sample, training.Plan(1, seed, 2e-3, batch=128), lambda _: None)
+    training.fit(network, sample, sample, Plan(1, seed, 2e-3, batch=128), lambda _: None)
     return b"".join(weight.numpy().tobytes() for weight in network.state_dict().values())
 
 
@@ -67,25 +66,42 @@ def test_a_small_network_learns_an_easy_market() -> None:
     test = market.sample(EASY, 9, 4_096)
     before = training.score(network, test)
 
-    training.fit(network, market.sample(EASY, 1, 8_192), test, training.Plan(3, 1, 1e-2), lambda _: None)
+    training.fit(
+        network,
+        market.sample(EASY, 1, 8_192),
+        test,
+        Plan(3, 1, 1e-2, batch=128, warm_up_steps=20),
+        lambda _: None,
+    )
 
     after = training.score(network, test)
     assert before.accuracy < 0.6
     assert test.bayes_accuracy - 0.05 < after.accuracy < test.bayes_accuracy + 4 * after.standard_error
 
 
-def test_the_best_epoch_is_kept_and_not_the_last() -> None:
-    """A rate this high ruins the network after its first epochs, so the best epoch is not the last one."""
-    network = networks.build("lightweight", seed=2)
-    validation = market.sample(EASY, 9, 2_048)
-    seen: list[training.Epoch] = []
+def test_the_best_epoch_is_kept_and_training_ends_when_patience_runs_out() -> None:
+    """Labels are pure chance here, so after some epochs all that is learned is harmful."""
+    blind = replace(EASY, line_weight=0.0)
+    network, validation = networks.build("lightweight", seed=3), market.sample(blind, 2, 2_048)
+    seen: list[Epoch] = []
+    plan = Plan(50, seed=1, peak_learning_rate=1e-2, patience=2, batch=128, warm_up_steps=1)
 
-    best = training.fit(network, market.sample(EASY, 1, 2_048), validation, training.Plan(6, 1, 0.5), seen.append)
+    best = training.fit(network, market.sample(blind, 1, 512), validation, plan, seen.append)
 
-    assert [epoch.number for epoch in seen] == [1, 2, 3, 4, 5, 6]
-    assert best == max(seen, key=lambda epoch: epoch.validation_accuracy)
-    assert best.number < 6
-    assert training.score(network, validation).accuracy == best.validation_accuracy
+    assert [epoch.number for epoch in seen] == list(range(1, best.number + 3))
+    assert len(seen) < 50
+    assert best == min(seen, key=lambda epoch: epoch.validation_loss)
+    assert training.score(network, validation).loss == best.validation_loss
+
+
+def test_every_step_is_told() -> None:
+    seen: list[Step] = []
+    network, sample = networks.build("lightweight", 1), market.sample(EASY, 1, 300)
+
+    epoch = training.Training(network, Plan(1, 1, 1e-3, batch=128)).advance(sample, sample, seen.append)
+
+    assert [(step.epoch, step.done, step.steps) for step in seen] == [(1, 1, 3), (1, 2, 3), (1, 3, 3)]
+    assert seen[-1].loss == epoch.loss
 
 
 def test_building_a_network_leaves_the_global_generator_alone() -> None:
@@ -103,32 +119,40 @@ def test_an_unknown_model_is_refused() -> None:
         networks.build("huge", seed=1)
 
 
-def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "rolloutmodels.train", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+def test_the_weights_beside_the_onnx_file_are_those_of_the_network(tmp_path: Path) -> None:
+    network = networks.build("enhanced", seed=4)
+
+    export.write_weights(network, tmp_path / "model.pt")
+
+    read = torch.load(tmp_path / "model.pt", weights_only=True)
+    again = networks.Direction(networks.Size(**read["size"]))
+    again.load_state_dict(read["weights"])
+    windows = torch.from_numpy(market.sample(EASY, 1, 8).features)
+    assert read["size"] == {"hidden": 128, "layers": 3, "attention": True}
+    assert torch.equal(again(windows), network(windows))
 
 
-def test_the_command_writes_a_whole_artefact(tmp_path: Path) -> None:
-    ran = _run("--model", "lightweight", "--samples", "1024", "--epochs", "1", "--out", str(tmp_path / "out"))
+@pytest.mark.parametrize("model", networks.SIZES)
+def test_the_committed_weights_answer_as_the_committed_onnx_file_does(model: str) -> None:
+    """Two runtimes serve them, and a rollout between the two must find nothing."""
+    read = torch.load(ARTEFACTS / model / "model.pt", weights_only=True)
+    network = networks.Direction(networks.Size(**read["size"]))
+    network.load_state_dict(read["weights"])
 
-    assert ran.returncode == 0, ran.stderr
-    assert "epoch 1: loss" in ran.stdout
-    card = json.loads((tmp_path / "out/card.json").read_text())
-    assert card["data"]["train"] == {"seed": 1, "samples": 1024}
-    assert card["training"]["epochs"] == 1
-    assert (tmp_path / "out/model.onnx").stat().st_size == card["file"]["bytes"]
-    assert json.loads((tmp_path / "out/model-settings.json").read_text())["parameters"]["uri"] == "./model.onnx"
+    assert network.size == networks.SIZES[model]
+    assert export.verify(network, ARTEFACTS / model / "model.onnx") <= 1e-5
 
 
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (["--seed", str(train.TEST.seed)], "is the seed of the validation or test data; choose another."),
-        (["--epochs", "0"], "'0' is no whole number of 1 or more"),
-    ],
-)
-def test_a_request_that_makes_no_sense_is_refused(arguments: list[str], sentence: str) -> None:
-    ran = _run("--model", "lightweight", *arguments)
+def test_an_artefact_that_fails_its_check_leaves_the_old_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "model.onnx").write_text("the old one")
+    network, law, data = networks.build("lightweight", 1), market.law(), {}
+    trained = cards.Trained("lightweight", network, law, data, Plan(1, 1, 1e-3), 1, Epoch(1, 1, 1, 1), False, 1.0)
+    monkeypatch.setattr(export, "TOLERANCE", -1.0)
 
-    assert ran.returncode == 2
-    assert sentence in ran.stderr
+    with pytest.raises(export.ExportError):
+        artefacts.write(tmp_path, trained)
+
+    assert [file.name for file in tmp_path.iterdir()] == ["model.onnx"]
+    assert (tmp_path / "model.onnx").read_text() == "the old one"
