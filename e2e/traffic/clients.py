@@ -139,7 +139,8 @@ class Traffic:
 
     def outcomes(self, since: float = 0.0) -> tuple[Outcome, ...]:
         """What has been told since then (Unix seconds), oldest first; the last 200,000 are kept."""
-        return tuple(outcome for outcome in list(self._outcomes) if since <= outcome.told_at)
+        newest_first = reversed(list(self._outcomes))
+        return tuple(itertools.takewhile(lambda outcome: outcome.told_at >= since, newest_first))[::-1]
 
     # -- in the thread of the traffic
 

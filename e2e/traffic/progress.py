@@ -39,7 +39,7 @@ def line(traffic: Traffic, tally: Tally, left: float) -> Text:
     """Time left and totals; of each arm the newest share and p95, and its accuracy so far."""
     newest, truth = traffic.newest(NEWEST_SECONDS), traffic.teller.truth if traffic.teller else {}
     minutes, seconds = divmod(max(0, math.ceil(left)), 60)
-    parts = [f"{minutes}:{seconds:02d} left" if left > 0 else "last labels", f"{traffic.sent:,} sent"]
+    parts = [f"{minutes}:{seconds:02d} left" if left > 0 else "last answers", f"{traffic.sent:,} sent"]
     for arm in sorted(newest.arms):
         told = truth.get(arm)
         accuracy = f", {told.correct / told.labelled:.1%} right" if told and told.labelled else ""

@@ -41,7 +41,9 @@ def complaints(tally: Tally, teller: Teller | None) -> list[str]:
     if tally.failed:
         said.append(f"{tally.failed.total():,} of {tally.requests:,} requests failed: {_by_code(tally.failed)}.")
     if tally.swallowed:
-        said.append(f"{tally.swallowed.total():,} requests of nonsense were not refused: {_by_code(tally.swallowed)}.")
+        said.append(
+            f"{tally.swallowed.total():,} of the nonsense was not refused with 4xx: {_by_code(tally.swallowed)}."
+        )
     if teller and teller.refused:
         said.append(f"The feedback model refused labels: {teller.refused[0]}")
     if teller and teller.given_up:

@@ -54,7 +54,7 @@ def test_the_line_tells_how_it_goes(traffic: Traffic) -> None:
 def test_the_line_after_the_last_request(traffic: Traffic) -> None:
     said = line(traffic, Tally(), left=-0.5).plain
 
-    assert said.startswith("last labels · 310 sent")
+    assert said.startswith("last answers · 310 sent")
     assert said.endswith("0 failed")
 
 
@@ -91,7 +91,7 @@ def test_what_went_wrong_is_said_by_code() -> None:
 
     assert complaints(tally, None) == [
         "3 of 11 requests failed: 2 with code 503, 1 without an answer.",
-        "1 requests of nonsense were not refused: 1 with code 200.",
+        "1 of the nonsense was not refused with 4xx: 1 with code 200.",
     ]
 
 
