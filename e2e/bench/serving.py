@@ -35,6 +35,10 @@ SECONDS_BETWEEN_READINGS = 1.0
 GOAL_MB = 250.0
 LEAST_CORES = 0.01
 FEWEST_FOR_GROWTH = 10_000  # requests; over fewer, a megabyte more or less looks like much
+GROWTH_NOTE = (
+    f"over the second half, if that has {FEWEST_FOR_GROWTH:,} requests; "
+    "much of it are ids of labels, which are remembered up to a limit"
+)
 LABELLING = Labelling(FEEDBACK, arms={}, delay_seconds=0.5, spread_seconds=5.0, lost=0.05, repeated=0.2)
 HEAVY = {"torch": "libtorch", "pyarrow": "libarrow"}  # pandas, and so MLServer, takes the latter where it finds it
 
@@ -196,12 +200,7 @@ def _memory(stack: Stack, loaded_mb: float, began_mb: float, course: Course) -> 
         Figure("memory of MLServer, all models loaded", loaded_mb, "MB", GOAL_MB),
         Figure("memory of MLServer, before the soak", began_mb, "MB", GOAL_MB),
         Figure("memory of MLServer, at most in the soak", max(course.mb), "MB", GOAL_MB, said),
-        Figure(
-            "its growth per 100,000 requests",
-            course.growth,
-            "MB",
-            note=f"over the second half, if that has {FEWEST_FOR_GROWTH:,} requests",
-        ),
+        Figure("its growth per 100,000 requests", course.growth, "MB", note=GROWTH_NOTE),
     )
 
 
