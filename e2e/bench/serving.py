@@ -40,7 +40,7 @@ GROWTH_NOTE = (
     "much of it are ids of labels, which are remembered up to a limit"
 )
 LABELLING = Labelling(FEEDBACK, arms={}, delay_seconds=0.5, spread_seconds=5.0, lost=0.05, repeated=0.2)
-HEAVY = {"torch": "libtorch", "pyarrow": "libarrow"}  # pandas, and so MLServer, takes the latter where it finds it
+HEAVY = {"torch": "libtorch", "pyarrow": "libarrow"}  # pandas, and so MLServer, imports the latter where it finds it
 
 
 @dataclass(frozen=True)

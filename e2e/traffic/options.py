@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -77,8 +76,6 @@ def read(arguments: Sequence[str]) -> Options:
     given = _parser().parse_args(arguments)
     if given.label_repeat and not given.feedback:
         raise Unclear(f"--label-repeat is {given.label_repeat:g}: it goes with --feedback; give that too.")
-    if given.format == "parquet" and importlib.util.find_spec("pyarrow") is None:
-        raise Unclear("--format is parquet: it needs pyarrow; install that, or give csv.")
     return Options(
         url=given.url,
         model=given.model or "",

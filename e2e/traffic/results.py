@@ -1,7 +1,7 @@
 """What clients saw, kept in files: one row per answer and per outcome, as CSV or Parquet, and read back as it was.
 
 Columns are the fields of the records, under their names: times in Unix seconds (64-bit floats, written with as many
-digits as they need), `seconds` in seconds, `code` an integer (0: no answer), words as text, truths as True or False.
+digits as they need), `seconds` in seconds, `code` an integer (0: no answer), words as text, truths as true or false.
 Marks are moments with words, such as a change of stage: `at` in Unix seconds, and `words`.
 """
 
@@ -12,13 +12,15 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_type_hints
 
 from e2e.traffic.records import Answer, Outcome
 
+if TYPE_CHECKING:
+    import polars as pl
+
 Form = Literal["csv", "parquet"]
 T = TypeVar("T")
-DTYPES: dict[Any, str] = {float: "float64", int: "int64", bool: "bool", str: "object"}
 
 
 class ResultsError(Exception):
@@ -83,44 +85,52 @@ def read(directory: Path) -> Results:
 
 
 def _write(path: Path, kind: type[T], records: Sequence[T]) -> Path:
-    import pandas as pd  # type: ignore[import-untyped]  # late: it takes a second, and only results need it
+    import polars as pl  # late: only results need it
 
-    types = get_type_hints(kind)
-    columns = {
-        field.name: pd.Series([getattr(record, field.name) for record in records], dtype=DTYPES[types[field.name]])
-        for field in fields(kind)  # type: ignore[arg-type]  # records are dataclasses
-    }
-    with _whole(path) as unfinished, _with_pyarrow(path):
+    schema = _schema(kind)
+    columns = {name: [getattr(record, name) for record in records] for name in schema}
+    frame = pl.DataFrame(columns, schema=schema)
+    with _whole(path) as unfinished:
         if path.suffix == ".parquet":
-            pd.DataFrame(columns).to_parquet(unfinished, engine="pyarrow", index=False)
+            frame.write_parquet(unfinished)
         else:
-            pd.DataFrame(columns).to_csv(unfinished, index=False, na_rep="nan")
+            frame.write_csv(unfinished)
     return path
 
 
 def _read(directory: Path, name: str, kind: type[T]) -> tuple[T, ...]:
+    import polars as pl
+
     path = _found(directory, name)
     if path is None:
         raise ResultsError(f"{directory} holds no {name}.csv or {name}.parquet; name the directory of a traffic run.")
-    with _with_pyarrow(path):
-        try:
-            frame = _frame(path, get_type_hints(kind))
-            names = [field.name for field in fields(kind)]  # type: ignore[arg-type]  # records are dataclasses
-            columns = [frame[name].astype(DTYPES[get_type_hints(kind)[name]]).tolist() for name in names]
-        except (ValueError, TypeError, KeyError, OSError) as error:
-            raise ResultsError(f"{path} is not what was written ({error}); run the traffic program again.") from error
-    return tuple(kind(*row) for row in zip(*columns, strict=True))
+    try:
+        rows = _frame(path, _schema(kind)).rows()
+    except (pl.exceptions.PolarsError, ValueError, OSError) as error:
+        raise ResultsError(f"{path} is not what was written ({error}); run the traffic program again.") from error
+    return tuple(kind(*row) for row in rows)
 
 
-def _frame(path: Path, types: dict[str, Any]) -> Any:
-    import pandas as pd
+def _schema(kind: type[Any]) -> pl.Schema:
+    """The columns of a record, in order."""
+    import polars as pl
+
+    types = get_type_hints(kind)
+    return pl.Schema({field.name: types[field.name] for field in fields(kind)})
+
+
+def _frame(path: Path, schema: pl.Schema) -> pl.DataFrame:
+    import polars as pl
 
     if path.suffix == ".parquet":
-        return pd.read_parquet(path, engine="pyarrow")
-    dtypes = {name: DTYPES[kind] for name, kind in types.items()}
-    numbers = {name: ["nan"] for name, kind in types.items() if kind is float}
-    # An arm may be called "NA": only numbers may be missing.
-    return pd.read_csv(path, dtype=dtypes, keep_default_na=False, na_values=numbers, float_precision="round_trip")
+        frame = pl.read_parquet(path, columns=list(schema))
+    else:
+        # Nothing is missing in our files: what looks so is an empty word.
+        frame = pl.read_csv(path, schema_overrides=schema, empty_string_is_null=False)
+    whole = frame.select(list(schema)).cast(schema)
+    if any(whole.null_count().row(0)):
+        raise ValueError("a value is missing")
+    return whole
 
 
 def _found(directory: Path, name: str) -> Path | None:
@@ -137,11 +147,3 @@ def _whole(path: Path) -> Iterator[Path]:
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _with_pyarrow(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except ImportError as error:
-        raise ResultsError(f"{path.name} needs pyarrow: pip install pyarrow, or write CSV.") from error
