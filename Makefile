@@ -30,7 +30,7 @@ check: .venv/ready ## Format, lint, types, layers, generated files
 	$(BIN)/python -m modelrollout crd | diff -u crds/modelrollouts.yaml - || { echo "crds/ is stale: run make crd"; exit 1; }
 	$(BIN)/python docs/reference.py --check
 
-bench: .venv/ready ## Print the figures: queries, writes, CPU, memory, lags
+bench: .venv/ready ## Print the figures: queries, writes, CPU, memory, lags, serving
 	@$(BIN)/python -m e2e.stack tools
 	@$(BIN)/python -m e2e.bench
 

@@ -5,6 +5,7 @@ collectors made there would be registered twice, and every model of the runtime 
 """
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from prometheus_client import Counter, Histogram
@@ -62,6 +63,7 @@ def meter(name: str, version: str | None) -> Meter:
     )
 
 
+@lru_cache(maxsize=1024)  # also one string for thousands of remembered ids
 def labels(name: str, version: str | None) -> tuple[str, str]:
     """Model and version as labels.
 
