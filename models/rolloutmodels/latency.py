@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rolloutmodels.contract import FEATURES, STEPS
 from rolloutmodels.stress import Answer
 
-_WARM_UP_CALLS, _CALLS, _ROUNDS = 20, 200, 10
+_WARM_UP_CALLS, _CALLS, _ROUNDS = 20, 100, 25
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,8 @@ def _train(request: Request) -> Trained:
 
 def _advance(training: Training, law: market.Law, data: dict[str, DataSet], save: Callable[[float], None]) -> float:
     """Train to the end and save on the way; returns the seconds of one core it took."""
+    if training.is_over:
+        return 0.0
     if training.epochs:
         print(f"  goes on after epoch {len(training.epochs)}", flush=True)
     else:

@@ -13,7 +13,7 @@ def test_the_quietest_round_counts_and_warm_up_does_not() -> None:
 
     def answer(windows: np.ndarray) -> np.ndarray:
         nonlocal now
-        now += 0.050 if next(calls) <= 220 else 0.002
+        now += 0.050 if next(calls) <= 120 else 0.002
         return windows[:, 0, :1]
 
     measured = latency.measure(answer, batch=4, clock=lambda: now)
