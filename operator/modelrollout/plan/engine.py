@@ -25,7 +25,9 @@ from modelrollout.plan.world import History
 # One look reads a stored state half a dozen times, and a rule stays the same from look to look and over rollouts;
 # to build its tests anew each time cost more than to judge. Both are values, so that sharing them is safe.
 KEPT_RULES = 1024
-KEPT_STATES = 256
+# The states of 200 rollouts from one look to the next, and those after it: with fewer each was unpacked five times a
+# look. 9 MB at most.
+KEPT_STATES = 1024
 
 
 def open_all(spec: RolloutSpec, past: Histogram | None, windows: History | None = None) -> list[EngineState]:
