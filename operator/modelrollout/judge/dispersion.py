@@ -7,10 +7,14 @@ baseline's own history showed. It is known before the look it is used on, so div
 
 What is watched is a pair (part, whole) per look, and how far parts stray from a constant fraction of their wholes:
 
-    kind        part                 whole                  expected variance of a batch
-    arms        candidate events     both arms' events      f (1 - f) whole (1 - events/requests)
-    level       baseline events      baseline requests      f (1 - f) whole
-    means       D / v                1 / v                  whole           (D the arms' difference, v its variance)
+    kind     part              whole                     expected variance of a batch
+    arms     s_c - S n_c/N     S (N - S) n_c n_b/N^3     whole f_c (1 - f_c)/(w (1 - w))
+    level    baseline events   baseline requests         whole f (1 - f)
+    means    D / v             1 / v                     whole  (D the arms' difference, v its variance)
+
+s_c of n_c are the candidate's events, S of N those of both arms: how the requests of a look are dealt out to the arms
+is given, and no scatter, even when labels come late or many predictions come in one request. Of equal arms s_c is
+hypergeometric; w is the mean of n_c/N, and f_c = w + f w (1 - w) the candidate's share of the events as they are.
 
 f is fitted (sum of parts over sum of wholes) anew in every stage, so a real difference between the arms does not count
 as scatter. The second moment beside f: sum over batches of (part - f whole)^2.
@@ -26,6 +30,7 @@ from modelrollout.judge.arrays import Floats, floats
 
 SCALES: Floats = np.array([1.0, 4.0, 16.0, 64.0, 240.0])  # looks per batch
 LEAST_BATCHES = 10.0
+NOTHING = 1e-9  # requests; in place of a 0 that would be divided by
 TRUST = 20.0  # how many batches the belief in independence is worth when there is no history
 
 
@@ -42,8 +47,8 @@ class Scatter:
     """What was watched so far, [runs, scales] (totals and looks: [runs, 1]). Fields of this stage first.
 
     parts2, cross and wholes2 are sums over finished batches of part^2, part * whole and whole^2; open_* the batch
-    under way; part, whole and requests the totals. earlier_* are those of finished stages: squared residuals,
-    expected variance, and batches.
+    under way; part, whole and share (whole times w) the totals. earlier_* are those of finished stages: squared
+    residuals, expected variance, and batches.
     """
 
     parts2: Floats
@@ -53,7 +58,7 @@ class Scatter:
     open_whole: Floats
     part: Floats
     whole: Floats
-    requests: Floats
+    share: Floats
     looks: Floats
     earlier_residual: Floats
     earlier_expected: Floats
@@ -64,8 +69,8 @@ class Scatter:
 class Prior:
     """What the baseline's history says, one number per scale: ratio of variances, and how many batches it is worth.
 
-    share is the part of the pseudo arm in the history. Slow noise of one arm counts for more the more both arms are
-    compared, so what a scale shows beyond single looks goes with f (1 - f); clusters within a look do not.
+    share is the pseudo arm's part of the requests in the history. Slow noise of one arm counts for more the more both
+    arms are compared, so what a scale shows beyond single looks goes with w (1 - w); clusters within a look do not.
     """
 
     ratios: tuple[float, ...] = (1.0,) * len(SCALES)
@@ -78,14 +83,24 @@ NO_HISTORY = Prior()
 
 def start(runs: int) -> Scatter:
     """Nothing watched yet."""
-    single = {"part", "whole", "requests", "looks"}
+    single = {"part", "whole", "share", "looks"}
     return Scatter(
         *(np.zeros((runs, 1 if field.name in single else len(SCALES))) for field in fields(Scatter)),
     )
 
 
-def watch(scatter: Scatter, part: Floats, whole: Floats, requests: Floats) -> Scatter:
-    """The scatter after one look; all [runs]. A look without anything to compare (whole = 0) is no look."""
+def between_arms(
+    candidate_events: Floats, candidate_total: Floats, baseline_events: Floats, baseline_total: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """(part, whole, share) of the kind `arms`, of the shape of the counts; whole is 0 where nothing can be compared."""
+    requests = np.maximum(candidate_total + baseline_total, NOTHING)
+    share, events = candidate_total / requests, candidate_events + baseline_events
+    return candidate_events - events * share, events * (1 - events / requests) * share * (1 - share), share
+
+
+def watch(scatter: Scatter, part: Floats, whole: Floats, share: Floats | float = 0.5) -> Scatter:
+    """The scatter after one look; all [runs], share only for `arms`. A look without anything to compare (whole = 0)
+    is no look."""
     seen = floats(whole > 0)[:, None]
     x, y = floats(np.where(whole > 0, part, 0.0))[:, None], floats(np.where(whole > 0, whole, 0.0))[:, None]
     looks = scatter.looks + seen
@@ -99,7 +114,7 @@ def watch(scatter: Scatter, part: Floats, whole: Floats, requests: Floats) -> Sc
         open_whole=np.where(done, 0.0, open_whole),
         part=scatter.part + x,
         whole=scatter.whole + y,
-        requests=scatter.requests + floats(np.where(whole > 0, requests, 0.0))[:, None],
+        share=scatter.share + y * np.atleast_1d(floats(share))[:, None],
         looks=looks,
         earlier_residual=scatter.earlier_residual,
         earlier_expected=scatter.earlier_expected,
@@ -136,15 +151,25 @@ def factor(scatter: Scatter, kind: Kind, prior: Prior = NO_HISTORY, share: Float
     return floats(np.maximum(1.0, ((trust * ratios + k * observed) / (trust + k)).max(axis=1)))
 
 
-def prior_from(parts: Sequence[float], wholes: Sequence[float], requests: Sequence[float], kind: Kind) -> Prior:
-    """What a history of looks says: parts, wholes and requests per look, as the table above has them, of equal arms.
+def prior_over_time(events: Sequence[float], total: Sequence[float]) -> Prior:
+    """What one model's counts per look say of how its level wanders."""
+    return _prior(floats(events), floats(total), np.full(len(total), 0.5), Kind.LEVEL)
 
-    For `arms` the parts are one pseudo arm's events and the wholes all events. Scales of which the history has fewer
-    than 10 batches believe in what the longest known scale showed. Independence when the history has no such scale.
-    """
+
+def prior_between(
+    events: Sequence[float], total: Sequence[float], other_events: Sequence[float], other_total: Sequence[float]
+) -> Prior:
+    """What two pseudo arms of one model, which cannot differ, say of its scatter: their counts per look."""
+    one, of, other, of_other = (floats(counts) for counts in (events, total, other_events, other_total))
+    return _prior(*between_arms(one, of, other, of_other), Kind.ARMS)
+
+
+def _prior(parts: Floats, wholes: Floats, shares: Floats, kind: Kind) -> Prior:
+    """Of a history of looks, [looks]. Scales of which it has fewer than 10 batches believe in what the longest known
+    scale showed. Independence when the history has no such scale."""
     scatter = start(1)
-    for part, whole, of in zip(parts, wholes, requests, strict=True):
-        scatter = watch(scatter, np.array([part]), np.array([whole]), np.array([of]))
+    for look in zip(parts, wholes, shares, strict=True):
+        scatter = watch(scatter, *(np.array([value]) for value in look))
     residual, expected, batches = (array[0] for array in _so_far(scatter, kind))
     known = (batches >= LEAST_BATCHES) & (expected > 0)
     if not known.any():
@@ -152,8 +177,7 @@ def prior_from(parts: Sequence[float], wholes: Sequence[float], requests: Sequen
     last = int(np.flatnonzero(known)[-1])
     ratios = np.where(known, residual / np.where(known, expected, 1.0), (residual / np.maximum(expected, 1e-300))[last])
     trust = np.where(known, np.minimum(batches, expected), LEAST_BATCHES)
-    whole = float(scatter.whole[0, 0])
-    share = float(scatter.part[0, 0]) / whole if kind is Kind.ARMS and whole > 0 else 0.5
+    share = float(_mean_share(scatter)[0, 0])
     return Prior(tuple(map(float, np.maximum(ratios, 0.0))), tuple(map(float, np.maximum(trust, 1.0))), share)
 
 
@@ -176,8 +200,15 @@ def _unit_variance(scatter: Scatter, kind: Kind, f: Floats) -> Floats:
         return np.ones_like(f)
     if kind is Kind.LEVEL:
         return floats(f * (1 - f))
-    rate = np.divide(scatter.whole, scatter.requests, out=np.zeros_like(f), where=scatter.requests > 0)
-    return floats(f * (1 - f) * (1 - np.minimum(rate, 1.0)))
+    w = _mean_share(scatter)
+    dealt = w * (1 - w)
+    events = np.clip(w + f * dealt, 0.0, 1.0)
+    return np.divide(events * (1 - events), dealt, out=np.ones_like(f), where=dealt > 0)
+
+
+def _mean_share(scatter: Scatter) -> Floats:
+    """The candidate's part of the requests, as much as they could be compared."""
+    return np.divide(scatter.share, scatter.whole, out=np.full_like(scatter.whole, 0.5), where=scatter.whole > 0)
 
 
 def _translated(prior: Prior, kind: Kind, share: Floats | float) -> Floats:

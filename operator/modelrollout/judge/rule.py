@@ -8,8 +8,8 @@ from typing import Any, Self
 import numpy as np
 
 from modelrollout.judge import bank, estimates, means, merging
-from modelrollout.judge.arrays import Floats, floats
-from modelrollout.judge.dispersion import NO_HISTORY, SCALES, Kind, Prior
+from modelrollout.judge.arrays import Floats
+from modelrollout.judge.dispersion import NO_HISTORY, SCALES, Kind, Prior, between_arms
 from modelrollout.judge.estimates import Measure, Sums
 from modelrollout.judge.evidence import Counts
 from modelrollout.judge.merging import Likelihood, Test, Tree
@@ -84,21 +84,18 @@ class Rule:
             return Kind.MEANS
         return Kind.LEVEL if self.is_absolute else Kind.ARMS
 
-    def watched(self, block: Counts, past: Sums) -> tuple[Floats, Floats, Floats]:
-        """What `dispersion.watch` wants of a block: part, whole and requests, each [runs]."""
+    def watched(self, block: Counts, past: Sums) -> tuple[Floats, ...]:
+        """What `dispersion.watch` wants of a block, each [runs]."""
         at = self.headline
         n_c, n_b = block.candidate_total[:, at], block.baseline_total[:, at]
         s_c, s_b = block.candidate_events[:, at], block.baseline_events[:, at]
         if self.scatter_kind is Kind.LEVEL:
-            return s_b, n_b, n_b
-        both = (n_c > 0) & (n_b > 0)
+            return s_b, n_b
         if self.scatter_kind is Kind.ARMS:
-            return s_c, floats(np.where(both, s_c + s_b, 0.0)), n_c + n_b
+            return between_arms(s_c, n_c, s_b, n_b)
         return self._watched_means(n_c, s_c, n_b, s_b, past)
 
-    def _watched_means(
-        self, n_c: Floats, s_c: Floats, n_b: Floats, s_b: Floats, past: Sums
-    ) -> tuple[Floats, Floats, Floats]:
+    def _watched_means(self, n_c: Floats, s_c: Floats, n_b: Floats, s_b: Floats, past: Sums) -> tuple[Floats, Floats]:
         """The difference of the means in units of its variance; of an absolute rule, the baseline's mean."""
         variances = means.variances(*estimates.moments(past))
         candidate_variance, baseline_variance = (found[:, self.headline] for found in variances)
@@ -106,7 +103,7 @@ class Rule:
             variance = baseline_variance / n_b + (0.0 if self.is_absolute else candidate_variance / n_c)
             gap = s_b / n_b - (0.0 if self.is_absolute else s_c / n_c)
             known = np.isfinite(gap) & np.isfinite(variance) & (variance > 0)
-            return np.where(known, gap / variance, 0.0), np.where(known, 1 / variance, 0.0), n_c + n_b
+            return np.where(known, gap / variance, 0.0), np.where(known, 1 / variance, 0.0)
 
     @cached_property
     def fail_bank(self) -> bank.Bank:

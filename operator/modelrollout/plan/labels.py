@@ -24,7 +24,7 @@ def warnings(spec: RolloutSpec, stage: StageStatus, running: Mapping[str, tuple[
         known = running.get(rail.name)
         if known is None or not 0 < weight < 100 or not _is_of_this_stage(rail, stage, known[1]):
             continue
-        if _log_e(*known, weight / 100) >= ALARM:
+        if _log_e(*known, weight / 100, sum(stage.arm_requests)) >= ALARM:
             said.append(_sentence(rail, known[1], weight))
     return said
 
@@ -36,11 +36,15 @@ def _is_of_this_stage(rail: Guardrail, stage: StageStatus, state: State) -> bool
     return stage.index == 0 or seconds(counted.label_delay) == 0
 
 
-def _log_e(rule: Rule, state: State, share: float) -> float:
-    """ln E against "each count is the candidate's with its share of traffic", tempered by the scatter."""
+def _log_e(rule: Rule, state: State, share: float, requests: int) -> float:
+    """ln E against "each count is the candidate's with its share of traffic".
+
+    Tempered by the scatter, and by how many are counted for a request: predictions of one request go the same way.
+    """
     counts = [state.seen.baseline_total[0, 0], state.seen.candidate_total[0, 0]]
     phi = dispersion.factor(state.scatter, rule.scatter_kind, rule.prior, share)[0]
-    return float(split.log_e(counts, [1 - share, share]) / phi)
+    together = sum(counts) / max(requests, 1)
+    return float(split.log_e(counts, [1 - share, share]) / max(phi, together))
 
 
 def _sentence(rail: Guardrail, state: State, weight: int) -> str:

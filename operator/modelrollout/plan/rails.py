@@ -126,10 +126,10 @@ def _prior(kind: Kind, windows: History | None) -> Prior:
     if windows is None:
         return NO_HISTORY
     if kind is Kind.LEVEL and windows.errors is not None:
-        return dispersion.prior_from(windows.errors.events, windows.errors.total, windows.errors.total, kind)
+        return dispersion.prior_over_time(windows.errors.events, windows.errors.total)
     if kind is Kind.ARMS and len(windows.replicas) > 1:
-        first, everything = windows.replicas[0], _together(windows.replicas)
-        return dispersion.prior_from(first.events, everything.events, everything.total, kind)
+        one, others = windows.replicas[0], _together(windows.replicas[1:])
+        return dispersion.prior_between(one.events, one.total, others.events, others.total)
     return NO_HISTORY
 
 

@@ -1,6 +1,5 @@
 """The baseline's day before the rollout, as the operator asks for it: how its own pods scatter among each other."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from modelrollout.judge import dispersion
@@ -22,16 +21,13 @@ def priors(world: World, quality: str, column: int, number: int) -> list[Prior]:
         world, name=f"{world.name}, the day before", harm={}, hours=HOURS, sharing=Ramp((0.5,)), onset_hours=0.0
     )
     seen = [look.measured[quality] for look in worlds.looks(before, number, worlds.generator(before.name))]
+    arms = [(pair.candidate, pair.baseline) for pair in seen]
     return [
-        _prior(
-            [float(pair.candidate.events[run, column]) for pair in seen],
-            [float(pair.baseline.events[run, column]) for pair in seen],
-            [float(pair.candidate.total[run] + pair.baseline.total[run]) for pair in seen],
+        dispersion.prior_between(
+            [float(one.events[run, column]) for one, _ in arms],
+            [float(one.total[run]) for one, _ in arms],
+            [float(other.events[run, column]) for _, other in arms],
+            [float(other.total[run]) for _, other in arms],
         )
         for run in range(number)
     ]
-
-
-def _prior(one: Sequence[float], other: Sequence[float], requests: Sequence[float]) -> Prior:
-    wholes = [a + b for a, b in zip(one, other, strict=True)]
-    return dispersion.prior_from(one, wholes, requests, dispersion.Kind.ARMS)
