@@ -15,17 +15,22 @@ from rich.console import Console
 from rich.live import Live
 from rich.rule import Rule
 
-from e2e.demo import scenes, screen
-from e2e.demo.scenes import BASELINE, ROLLOUT, SCENES, Scene
+from e2e.demo import market, scenes, screen
+from e2e.demo.market import Turn
+from e2e.demo.scenes import BASELINE, FEEDBACK, ROLLOUT, SCENES, Scene
 from e2e.stack import Settings, Stack
 from e2e.stack.errors import StackError
 from e2e.traffic import Traffic
+from e2e.traffic.labels import Labelling
 
 LONGEST_SCENE_SECONDS = 180.0
 REFRESH_SECONDS = 0.5
 LINES_EVERY_SECONDS = 10.0
 SEEN_SECONDS = 3.0
-REQUESTS_PER_SECOND = 100.0
+LABELS_SECONDS = 5.0
+REQUESTS_PER_SECOND = 60.0
+PREDICTIONS_PER_REQUEST = 8
+LABELLING = Labelling(FEEDBACK, arms={}, delay_seconds=0.3, spread_seconds=0.4, lost=0.05)
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,8 @@ class Ending:
     candidate_requests: int
     failed_requests: int
     last_candidate_answer: float | None
-    decided_at: float
+    turn: str
+    """What a turn of the market did; empty without one."""
 
 
 class Demo:
@@ -47,15 +53,17 @@ class Demo:
 
     def __init__(self, stack: Stack, traffic: Traffic, console: Console) -> None:
         self._stack, self._traffic, self._console = stack, traffic, console
+        self._turn: Turn | None = None
         self._rollouts = _reader(stack.kubeconfig)
 
     def play(self, scene: Scene) -> Ending:
         """Roll the candidate out and watch until the operator has decided."""
         self._console.print(Rule(f"[bold]{scene.candidate}[/]: {scene.title}", align="left"))
-        begun = time.time()
+        self._traffic.rule(scene.climate)
+        begun, self._turn = time.time(), None
         self._stack.kubectl("apply", "-f", "-", input=scenes.rollout(self._stack.namespace, scene.candidate))
         self._wait_for_attempt(scene)
-        rollout = self._watch(begun)
+        rollout = self._watch(scene, begun)
         time.sleep(1.5)  # requests that were under way when the weights moved
         return self._ending(scene, rollout, begun)
 
@@ -68,13 +76,14 @@ class Demo:
             time.sleep(REFRESH_SECONDS)
         raise StackError(f"the operator has not taken up {scene.candidate}: python -m e2e.stack logs operator")
 
-    def _watch(self, begun: float) -> dict[str, Any]:
+    def _watch(self, scene: Scene, begun: float) -> dict[str, Any]:
         printed = 0.0
         with Live(console=self._console, refresh_per_second=4, transient=False) as live:
             while True:
                 now = time.time()
                 rollout = self._rollouts(self._stack.namespace, ROLLOUT)
-                picture = screen.render(rollout, self._traffic.newest(SEEN_SECONDS), now)
+                self._turn_the_market(scene, rollout["status"], now)
+                picture = screen.render(rollout, self._clients(now), now)
                 over = rollout["status"].get("phase") in {"Healthy", "Degraded"}
                 if self._console.is_terminal:
                     live.update(picture)
@@ -87,6 +96,16 @@ class Demo:
                     raise StackError(f"no decision after {LONGEST_SCENE_SECONDS:.0f} s: see the operator's log above")
                 self._stack.note_deaths()
                 time.sleep(REFRESH_SECONDS)
+
+    def _turn_the_market(self, scene: Scene, status: dict[str, Any], now: float) -> None:
+        """In the second stage, once: the candidate has served some requests in the climate before."""
+        if scene.turns_to and not self._turn and (status.get("stage") or {}).get("index", 0) >= 1:
+            self._traffic.rule(scene.turns_to)
+            self._turn = Turn(scene.turns_to.name, now)
+
+    def _clients(self, now: float) -> screen.Clients:
+        outcomes = self._traffic.outcomes(since=now - LABELS_SECONDS)
+        return screen.Clients(self._traffic.newest(SEEN_SECONDS), outcomes, self._traffic.climate.name)
 
     def _ending(self, scene: Scene, rollout: dict[str, Any], begun: float) -> Ending:
         status = rollout["status"]
@@ -102,8 +121,13 @@ class Demo:
             candidate_requests=len(answers),
             failed_requests=len(seen.failed),
             last_candidate_answer=max(answers) - decided if rolled_back and answers else None,
-            decided_at=decided,
+            turn=self._what_the_turn_did(scene, begun),
         )
+
+    def _what_the_turn_did(self, scene: Scene, begun: float) -> str:
+        if not self._turn:
+            return ""
+        return market.sentence(self._turn, self._traffic.outcomes(since=begun), (BASELINE, scene.candidate), begun)
 
 
 def main() -> int:
@@ -136,18 +160,33 @@ def _run(stack: Stack, console: Console) -> list[Ending]:
     stack.install_chart()
     stack.start_operator()
     stack.kubectl("apply", "-f", "-", input=scenes.models(stack.namespace))
-    names = [BASELINE, *(scene.candidate for scene in SCENES)]
+    names = [BASELINE, FEEDBACK, *(scene.candidate for scene in SCENES)]
     for name in names:
         stack.kubectl("wait", f"model/{name}", "--for=condition=Ready", "--timeout=60s", "-n", stack.namespace)
-    console.print(f"{len(names)} models are loaded; {REQUESTS_PER_SECOND:.0f} requests a second begin", style="dim")
-    with Traffic(stack.data_plane_url, BASELINE, REQUESTS_PER_SECOND) as traffic:
+    rate = f"{REQUESTS_PER_SECOND:.0f} requests a second for {PREDICTIONS_PER_REQUEST} predictions each"
+    console.print(f"{len(names)} models are loaded; {rate} begin, and labels follow", style="dim")
+    with _traffic(stack) as traffic:
         time.sleep(8)  # a little history, from which the latency buckets are chosen
         demo = Demo(stack, traffic, console)
         return [demo.play(scene) for scene in SCENES]
 
 
+def _traffic(stack: Stack) -> Traffic:
+    return Traffic(
+        stack.data_plane_url,
+        BASELINE,
+        REQUESTS_PER_SECOND,
+        labelling=LABELLING,
+        windows=PREDICTIONS_PER_REQUEST,
+        clients=5,
+    )
+
+
 def _conclude(stack: Stack, console: Console, endings: list[Ending], seconds: float) -> None:
-    rows = [(_figures(ending), ending.why + "." + _reach(ending)) for ending in endings]
+    rows = [
+        (_figures(ending), " ".join(filter(None, [f"{ending.why}.", _reach(ending), ending.turn])))
+        for ending in endings
+    ]
     total = sum(ending.failed_requests for ending in endings)
     footer = f"{total} client requests failed in all. The whole demo took {seconds:.0f} s."
     console.print(screen.report(rows, footer))
@@ -169,7 +208,7 @@ def _reach(ending: Ending) -> str:
     if ending.last_candidate_answer is None:
         return ""
     late = max(0.0, ending.last_candidate_answer)
-    return f" No request reached it later than {late:.2f} s after that was decided."
+    return f"No request reached it later than {late:.2f} s after that was decided."
 
 
 def _reader(kubeconfig: Path) -> Callable[[str, str], dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What the demo rolls out, as manifests: four Models and one ModelRollout whose candidate changes."""
+"""What the demo rolls out, as manifests: the Models and one ModelRollout whose candidate changes."""
 
 from __future__ import annotations
 
@@ -6,24 +6,46 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from rolloutmodels.climates import CALM, USUAL, VOLATILE, Climate
+
 ARTEFACTS = Path(__file__).resolve().parents[2] / "models" / "artefacts"
 ROLLOUT = "financial-predictor"
 BASELINE = "baseline-predictor"
+FEEDBACK = "feedback"
+ACCURACY = {
+    "good": "model_predictions_correct_total",
+    "total": "model_predictions_labelled_total",
+    "maxDrop": "2pp",
+    "labelDelay": "2s",
+}
 
 
 @dataclass(frozen=True)
 class Scene:
-    """One candidate and what should become of it. `parameters` are set on its Seldon Model."""
+    """One candidate and what should become of it. `parameters` are set on its Seldon Model.
+
+    The market begins in `climate`, and turns to `turns_to` as soon as the rollout is in its second stage.
+    """
 
     title: str
     candidate: str
     artefact: str
     expected: str
     parameters: tuple[tuple[str, str], ...] = ()
+    climate: Climate = USUAL
+    turns_to: Climate | None = None
 
 
 SCENES = (
-    Scene("a better model", "enhanced-predictor", "enhanced", "Promoted"),
+    Scene(
+        "a more accurate model, while a calm market turns volatile",
+        "enhanced-predictor",
+        "enhanced",
+        "Promoted",
+        climate=CALM,
+        turns_to=VOLATILE,
+    ),
+    Scene("a smaller and faster model that is wrong more often", "lightweight-predictor", "lightweight", "RolledBack"),
     Scene("one that answers 400 ms late", "slow-predictor", "enhanced", "RolledBack", (("delay_ms", "400"),)),
     Scene(
         "one that fails every fifth request",
@@ -37,9 +59,13 @@ SCENES = (
 
 def models(namespace: str) -> str:
     """All Seldon Models, for kubectl."""
-    baseline = _model(namespace, BASELINE, "baseline")
-    candidates = [_model(namespace, scene.candidate, scene.artefact, scene.parameters) for scene in SCENES]
-    return json.dumps({"apiVersion": "v1", "kind": "List", "items": [baseline, *candidates]})
+    served = ",".join([BASELINE, *(scene.candidate for scene in SCENES)])
+    items = [
+        _model(namespace, BASELINE, "baseline"),
+        *(_model(namespace, scene.candidate, scene.artefact, scene.parameters) for scene in SCENES),
+        _model(namespace, FEEDBACK, "feedback", (("models", served),)),
+    ]
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
 
 
 def rollout(namespace: str, candidate: str) -> str:
@@ -57,6 +83,7 @@ def rollout(namespace: str, candidate: str) -> str:
         "guardrails": [
             {"name": "errors", "errorRate": {"floor": "1%"}},
             {"name": "latency", "latency": {"quantile": 0.95, "maxIncrease": "20%", "floor": "50ms"}},
+            {"name": "accuracy", "ratio": ACCURACY},
         ],
         "analysis": {"interval": "2s"},
     }

@@ -1,7 +1,8 @@
-"""A rollout on one screen: where it stands, why, and what happens next. Pure: an object and traffic in, text out."""
+"""A rollout on one screen: where it stands, why, and what happens next. Pure: objects and traffic in, text out."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from e2e.traffic import Seen
+from e2e.demo import market
+from e2e.traffic import Outcome, Seen
 
 BAR = 10
 STYLES = {
@@ -29,12 +31,22 @@ STYLES = {
 WORDS = {"Pass": "pass", "Fail": "FAIL", "Inconclusive": "undecided", "NoData": "no data"}
 
 
-def render(rollout: dict[str, Any], seen: Seen, now: float) -> RenderableType:
-    """The rollout as it is now; `seen` is what clients saw in the newest seconds."""
+@dataclass(frozen=True)
+class Clients:
+    """What clients know of the newest seconds, and the climate of the market they ask about."""
+
+    seen: Seen
+    outcomes: tuple[Outcome, ...]
+    climate: str
+
+
+def render(rollout: dict[str, Any], clients: Clients, now: float) -> RenderableType:
+    """The rollout as it is now, and what its clients see."""
     status = rollout.get("status") or {}
     tree = Tree(_headline(rollout, status, now), guide_style="dim")
     tree.add(_stages(rollout["spec"], status))
-    tree.add(_traffic(rollout["spec"], status, seen))
+    tree.add(_traffic(rollout["spec"], status, clients.seen))
+    tree.add(_market(clients))
     rails = tree.add(_evidence_base(status))
     table = Table.grid(padding=(0, 2))
     for rail in status.get("guardrails", []):
@@ -82,6 +94,12 @@ def _traffic(spec: dict[str, Any], status: dict[str, Any], seen: Seen) -> Text:
         told = f" {arm['weight']} % (clients see {share:.1f} %"
         lines.append(f"{arm['name']}{told}" + (f", p95 {p95:.0f} ms)" if p95 is not None else ")"))
     return Text("traffic      " + "\n             ".join(lines))
+
+
+def _market(clients: Clients) -> Text:
+    shares = sorted(market.accuracies(clients.outcomes).items())
+    right = ", ".join(f"{arm} is right in {share:.0f} %" for arm, share in shares)
+    return Text(f"market       {clients.climate}" + (f"; {right}" if right else "; no labels yet"))
 
 
 def _evidence_base(status: dict[str, Any]) -> Text:
