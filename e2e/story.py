@@ -180,11 +180,14 @@ class Story:
 
     @contextmanager
     def clients(
-        self, per_second: float = PER_SECOND, name: str = "", labelling: Labelling | None = None
+        self, per_second: float = PER_SECOND, name: str = "", labelling: Labelling | None = None, windows: int = 1
     ) -> Iterator[Traffic]:
         """Clients of the baseline's name, whom somebody answers already."""
-        url = self.stack.data_plane_url
-        with Traffic(url, name or self.baseline, per_second, longest_seconds=600, labelling=labelling) as traffic:
+        model = name or self.baseline
+        traffic = Traffic(
+            self.stack.data_plane_url, model, per_second, longest_seconds=600, labelling=labelling, windows=windows
+        )
+        with traffic:
             self.until(lambda: len(traffic.seen().answers) > per_second, "clients are answered", SECONDS_TO_TAKE_UP)
             yield traffic
 

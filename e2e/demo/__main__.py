@@ -20,7 +20,7 @@ from e2e.demo.market import Turn
 from e2e.demo.scenes import BASELINE, FEEDBACK, ROLLOUT, SCENES, Scene
 from e2e.stack import Settings, Stack
 from e2e.stack.errors import StackError
-from e2e.traffic import Traffic
+from e2e.traffic import Traffic, report, results
 from e2e.traffic.labels import Labelling
 
 LONGEST_SCENE_SECONDS = 180.0
@@ -28,6 +28,7 @@ REFRESH_SECONDS = 0.5
 LINES_EVERY_SECONDS = 10.0
 SEEN_SECONDS = 3.0
 LABELS_SECONDS = 5.0
+KEPT = Path(".cache") / "demo"
 REQUESTS_PER_SECOND = 60.0
 PREDICTIONS_PER_REQUEST = 8
 LABELLING = Labelling(FEEDBACK, arms={}, delay_seconds=0.3, spread_seconds=0.4, lost=0.05)
@@ -44,6 +45,7 @@ class Ending:
     candidate_requests: int
     failed_requests: int
     last_candidate_answer: float | None
+    decided_at: float
     turn: str
     """What a turn of the market did; empty without one."""
 
@@ -121,6 +123,7 @@ class Demo:
             candidate_requests=len(answers),
             failed_requests=len(seen.failed),
             last_candidate_answer=max(answers) - decided if rolled_back and answers else None,
+            decided_at=decided,
             turn=self._what_the_turn_did(scene, begun),
         )
 
@@ -168,7 +171,20 @@ def _run(stack: Stack, console: Console) -> list[Ending]:
     with _traffic(stack) as traffic:
         time.sleep(8)  # a little history, from which the latency buckets are chosen
         demo = Demo(stack, traffic, console)
-        return [demo.play(scene) for scene in SCENES]
+        endings = [demo.play(scene) for scene in SCENES]
+    _keep(traffic, endings)
+    return endings
+
+
+def _keep(traffic: Traffic, endings: list[Ending]) -> None:
+    """What clients saw, as files and as a picture."""
+    begun = [
+        (ending.decided_at - ending.seconds, ending.scene.candidate.removesuffix("-predictor")) for ending in endings
+    ]
+    decided = [(ending.decided_at, ending.outcome) for ending in endings]
+    answers, outcomes, marks = traffic.seen().answers, traffic.outcomes(), sorted([*begun, *decided])
+    results.write(KEPT, answers, outcomes, "parquet", marks)
+    report.draw(KEPT / report.FILE, answers, outcomes, "What the demo's clients saw", marks)
 
 
 def _traffic(stack: Stack) -> Traffic:
@@ -190,6 +206,7 @@ def _conclude(stack: Stack, console: Console, endings: list[Ending], seconds: fl
     total = sum(ending.failed_requests for ending in endings)
     footer = f"{total} client requests failed in all. The whole demo took {seconds:.0f} s."
     console.print(screen.report(rows, footer))
+    console.print(f"What clients saw, as a picture: {KEPT / report.FILE}")
     console.print("$ kubectl get rollouts", style="bold")
     console.print(stack.kubectl("get", "rollouts", "-n", stack.namespace).rstrip(), soft_wrap=True)
 
