@@ -176,8 +176,14 @@ def _cell(axes: Any, x: int, y: int, percent: float, count: int, image: Any) -> 
     red, green, blue, _ = image.cmap(image.norm(percent))
     ink = "white" if 0.299 * red + 0.587 * green + 0.114 * blue < 0.5 else "black"
     between = "\n" if image.get_array().shape[0] <= TWO_LINE_CELLS else " "
-    number = f"{count:,}" if count < 10_000 else f"{count / 1000:,.0f}k"
-    axes.text(x, y, f"{percent:.1f} %{between}({number})", color=ink, **words)
+    axes.text(x, y, f"{percent:.1f} %{between}({_short(count)})", color=ink, **words)
+
+
+def _short(count: int) -> str:
+    """As much of a number as a cell has room for: 969, 1.6k, 21k."""
+    if count < 1_000:
+        return str(count)
+    return f"{count / 1_000:.2g}k" if count < 10_000 else f"{count / 1_000:.0f}k"
 
 
 def table(axes: Any, run: Run) -> None:
