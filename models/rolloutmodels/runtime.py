@@ -7,6 +7,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from rolloutmodels import sessions
 from rolloutmodels.contract import FEATURES, INPUT, OUTPUT, STEPS
 from rolloutmodels.loading import CURE, Failure, LoadError, Network, in_one_line
 from rolloutmodels.serving import DirectionServing
@@ -32,12 +33,8 @@ class DirectionRuntime(DirectionServing):
 
 
 def _session(file: str) -> onnxruntime.InferenceSession:
-    """A session on one thread; more threads would fight over cores with the other models."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
     try:
-        return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+        return sessions.one_thread(file)
     except Exception as error:  # onnxruntime's errors share no useful base class
         raise LoadError(
             Failure.UNREADABLE, f"'{file}' is no ONNX file that can be read ({in_one_line(error)}); {CURE}."
