@@ -188,6 +188,19 @@ def test_labels_that_are_lost_for_one_arm_are_told(candidate: int, is_told: bool
     assert bool(told_of) is is_told
 
 
+@pytest.mark.parametrize(("requests", "is_told"), [(1000, True), (125, False)])
+def test_labels_of_one_request_go_the_same_way(requests: int, is_told: bool) -> None:
+    """1134 labels to 866 are no accident of 2000 requests, but one of 250 with eight predictions each."""
+    of = guarding("ratio")
+    block = look((requests, requests), counted={"own": (labels(1134, 113), labels(866, 87))})
+
+    decision = decide(of, status(of), world(experiment(50, 50), look=block))
+
+    assert decision.status.stage is not None
+    told_of = [one for one in decision.status.stage.warnings if "which has 50 % of the traffic" in one]
+    assert bool(told_of) == is_told
+
+
 def test_a_wait_for_labels_does_not_hold_the_soak() -> None:
     of = guarding("ratio", labelDelay="10m")
 
