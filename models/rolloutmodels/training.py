@@ -98,15 +98,6 @@ class Training:
         return loss.item()
 
 
-def fit(network: Direction, train: Sample, validation: Sample, plan: Plan, report: Callable[[Epoch], None]) -> Epoch:
-    """Train in place and in one go, leave the weights of the best epoch, and return that epoch."""
-    training = Training(network, plan)
-    while not training.is_over:
-        report(training.advance(train, validation, lambda _: None))
-    training.finish()
-    return training.best
-
-
 def score(network: Direction, sample: Sample) -> Score:
     """How often the network's side of one half is the right one, and the loss."""
     labels = torch.from_numpy(sample.labels)

@@ -1,5 +1,6 @@
 """Training and export, which need torch."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,10 +48,25 @@ def test_a_file_of_other_weights_is_found_out(tmp_path: Path) -> None:
         export.verify(networks.build("lightweight", seed=2), tmp_path / "model.onnx")
 
 
+def _fit(
+    network: networks.Direction,
+    train: market.Sample,
+    validation: market.Sample,
+    plan: Plan,
+    report: Callable[[Epoch], None],
+) -> Epoch:
+    """Train in one go, leave the weights of the best epoch, and return that epoch."""
+    course = training.Training(network, plan)
+    while not course.is_over:
+        report(course.advance(train, validation, lambda _: None))
+    course.finish()
+    return course.best
+
+
 def _weights_after_two_steps(seed: int) -> bytes:
     sample = market.sample(EASY, seed, 256)
     network = networks.build("baseline", seed)
-    training.fit(network, sample, sample, Plan(1, seed, 2e-3, batch=128), lambda _: None)
+    _fit(network, sample, sample, Plan(1, seed, 2e-3, batch=128), lambda _: None)
     return b"".join(weight.numpy().tobytes() for weight in network.state_dict().values())
 
 
@@ -66,7 +82,7 @@ def test_a_small_network_learns_an_easy_market() -> None:
     test = market.sample(EASY, 9, 4_096)
     before = training.score(network, test)
 
-    training.fit(
+    _fit(
         network,
         market.sample(EASY, 1, 8_192),
         test,
@@ -86,7 +102,7 @@ def test_the_best_epoch_is_kept_and_training_ends_when_patience_runs_out() -> No
     seen: list[Epoch] = []
     plan = Plan(50, seed=1, peak_learning_rate=1e-2, patience=2, batch=128, warm_up_steps=1)
 
-    best = training.fit(network, market.sample(blind, 1, 512), validation, plan, seen.append)
+    best = _fit(network, market.sample(blind, 1, 512), validation, plan, seen.append)
 
     assert [epoch.number for epoch in seen] == list(range(1, best.number + 3))
     assert len(seen) < 50
