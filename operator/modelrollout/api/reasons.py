@@ -29,8 +29,21 @@ class Reason(StrEnum):
     ROLLED_BACK = "RolledBack"
     SUPERSEDED = "Superseded"
     POLICY_CHANGED = "PolicyChanged"
+    # What a person said
+    ABORTED = "Aborted"
+    UNDONE = "Undone"
+    RESUMED = "Resumed"
+    APPROVED = "Approved"
+    APPROVAL_EXPIRED = "ApprovalExpired"
+    SKIPPED = "Skipped"
+    PROMOTED_BY_HAND = "PromotedByHand"
+    RETRIED = "Retried"
+    RESTARTED = "Restarted"
+    ACTION_REFUSED = "ActionRefused"
     # Why it stays
     PAUSED_BY_SPEC = "PausedBySpec"
+    PAUSED_BY_HAND = "PausedByHand"
+    AWAITING_APPROVAL = "AwaitingApproval"
     GUARDRAIL_FAILED = "GuardrailFailed"
     INCONCLUSIVE = "Inconclusive"
     NO_DATA = "NoData"
@@ -69,7 +82,19 @@ MEANING: dict[Reason, str] = {
     Reason.ROLLED_BACK: "All traffic is back on the baseline.",
     Reason.SUPERSEDED: "The models or the plan changed, so a new attempt has replaced this one.",
     Reason.POLICY_CHANGED: "Guardrails or analysis changed; the next look uses them.",
+    Reason.ABORTED: "A person ended the attempt; all traffic goes back to the baseline.",
+    Reason.UNDONE: "A person took the promotion back; all traffic goes back to the baseline.",
+    Reason.RESUMED: "A person let the rollout go on.",
+    Reason.APPROVED: "The approval was given.",
+    Reason.APPROVAL_EXPIRED: "Nobody approved before the deadline; approval.onDeadline decided.",
+    Reason.SKIPPED: "A person sent the rollout to the next stage without waiting for soak or evidence.",
+    Reason.PROMOTED_BY_HAND: "A person took the candidate to 100 % without waiting for evidence.",
+    Reason.RETRIED: "A person asked for a new attempt after a rollback.",
+    Reason.RESTARTED: "A person asked for a new attempt.",
+    Reason.ACTION_REFUSED: "What a person told the rollout to do did nothing; the message says why.",
     Reason.PAUSED_BY_SPEC: "spec.paused is true.",
+    Reason.PAUSED_BY_HAND: "A person holds the rollout.",
+    Reason.AWAITING_APPROVAL: "The stage waits for a person's approval.",
     Reason.GUARDRAIL_FAILED: "A guardrail failed.",
     Reason.INCONCLUSIVE: "A stage reached maxDuration without a verdict.",
     Reason.NO_DATA: "There is nothing to judge: the weights are held, neither for nor against the candidate.",

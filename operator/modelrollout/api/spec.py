@@ -7,6 +7,8 @@ list items reach the schema, they are resolved here.
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import cached_property
+from itertools import pairwise
 from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, ConfigDict, Field, ValidationError
@@ -30,9 +32,9 @@ from modelrollout.errors import SpecInvalid
 
 # Every part of the spec is imported from here; that some have a file of their own is no business of the others.
 __all__ = [
-    "Advance", "Analysis", "Arm", "Canary", "ErrorRate", "ErrorsOf", "ExperimentRef", "Guardrail", "GuardrailAction",
-    "Latency", "Mean", "OnInconclusive", "OnNoData", "Prometheus", "Query", "Range", "Ratio", "RolloutSpec",
-    "SecretRef", "Stage", "Strategy", "parse",
+    "Advance", "Analysis", "Approval", "Arm", "Canary", "ErrorRate", "ErrorsOf", "ExperimentRef", "Guardrail",
+    "GuardrailAction", "Latency", "Mean", "OnDeadline", "OnInconclusive", "OnNoData", "Prometheus", "Query", "Range",
+    "Ratio", "RolloutSpec", "SecretRef", "Stage", "Strategy", "parse",
 ]  # fmt: skip
 
 
@@ -49,6 +51,13 @@ class OnInconclusive(StrEnum):
     PAUSE = "Pause"
     ROLLBACK = "Rollback"
     PROMOTE = "Promote"
+
+
+class OnDeadline(StrEnum):
+    """What to do when nobody approved in time."""
+
+    APPROVE = "Approve"
+    ROLLBACK = "Rollback"
 
 
 class OnNoData(StrEnum):
@@ -71,11 +80,38 @@ class ExperimentRef(Contract):
     name: Name | None = Field(None, description="Name of the Experiment. Default: the name of the ModelRollout.")
 
 
+class Approval(Contract):
+    """A stage that a person ends."""
+
+    deadline: PositiveDuration | None = Field(
+        None, description="After this time without an answer onDeadline decides. Default: it waits for ever."
+    )
+    on_deadline: OnDeadline | None = Field(None, description="At the deadline: Approve or Rollback.")
+
+    rules: ClassVar = (
+        Rule(
+            "has(self.deadline) == has(self.onDeadline)",
+            lambda approval: (approval.deadline is None) == (approval.on_deadline is None),
+            "deadline and onDeadline need each other: declare both, or neither to wait for ever",
+        ),
+    )
+
+
+_OF_WEIGHTS = {"soak": "soak", "maxDuration": "max_duration", "advance": "advance", "minRequests": "min_requests"}
+
+
 class Stage(Contract):
-    """One entry of the plan."""
+    """One entry of the plan: a weight, or an approval under the weight of the stage before."""
 
     weight: int = Field(
-        ge=1, le=100, strict=True, description="Percent of traffic that the candidate gets in this stage."
+        0, ge=1, le=100, strict=True, description="Percent of traffic that the candidate gets in this stage."
+    )
+    approval: Approval | None = Field(
+        None,
+        description=(
+            "In place of weight: the weight stays, looks go on, and a person says go "
+            "(kubectl modelrollout approve, or the annotation modelrollout.io/action)."
+        ),
     )
     soak: Duration = Field(
         "5m", description="The least time in this stage, counted in looks that were made. Default: 5m."
@@ -101,6 +137,17 @@ class Stage(Contract):
 
     rules: ClassVar = (
         Rule(
+            "has(self.weight) != has(self.approval)",
+            lambda stage: (stage.weight != 0) != (stage.approval is not None),
+            "a stage has either a weight or an approval: write one of the two",
+        ),
+        Rule(
+            " && ".join(f"!has(self.{name})" for name in _OF_WEIGHTS).join(("!has(self.approval) || (", ")")),
+            lambda stage: stage.approval is None or not stage.model_fields_set & set(_OF_WEIGHTS.values()),
+            f"an approval has no {', '.join(_OF_WEIGHTS)}: they belong to the stage before it",
+            field="approval",
+        ),
+        Rule(
             "duration(has(self.soak) ? self.soak : '5m') <= duration(has(self.maxDuration) ? self.maxDuration : '24h')",
             lambda stage: seconds(stage.soak) <= seconds(stage.max_duration),
             "soak {seen}: shorten soak or lengthen maxDuration",
@@ -116,30 +163,43 @@ class Canary(Contract):
     """One candidate takes over from the baseline, stage by stage."""
 
     stages: list[Stage] = Field(
-        min_length=1, max_length=20, description="The plan, in order. Weights rise; the last is 100."
+        min_length=1,
+        max_length=20,
+        description="The plan, in order. Weights rise; the first stage has one, and the last is 100.",
     )
 
     rules: ClassVar = (
         Rule(
-            "self.stages.map(s, s.weight).isSorted() && "
-            "self.stages.all(s, self.stages.exists_one(t, t.weight == s.weight))",
-            lambda canary: all(a.weight < b.weight for a, b in zip(canary.stages, canary.stages[1:], strict=False)),
+            "self.stages.filter(s, has(s.weight)).map(s, s.weight).isSorted() && "
+            "self.stages.all(s, !has(s.weight) || self.stages.exists_one(t, has(t.weight) && t.weight == s.weight))",
+            lambda canary: all(a < b for a, b in pairwise(_weights(canary.stages))),
             "weights must rise from stage to stage, for example 5, 25, 50, 100",
             field="stages",
         ),
         Rule(
-            "size(self.stages) == 0 || self.stages[size(self.stages) - 1].weight >= 100",
+            "size(self.stages) == 0 || !has(self.stages[0].approval)",
+            lambda canary: canary.stages[0].approval is None,
+            "the first stage must have a weight: to hold a rollout before it begins, set spec.paused",
+            field="stages",
+        ),
+        Rule(
+            "size(self.stages) == 0 || (has(self.stages[size(self.stages) - 1].weight) && "
+            "self.stages[size(self.stages) - 1].weight >= 100)",
             lambda canary: canary.stages[-1].weight >= 100,
             "the last stage must have weight 100: that is where the candidate has taken over",
             field="stages",
         ),
         Rule(
-            "size(self.stages) != 1",
-            lambda canary: len(canary.stages) > 1,
+            "size(self.stages) == 0 || self.stages.exists(s, has(s.weight) && s.weight < 100)",
+            lambda canary: any(0 < stage.weight < 100 for stage in canary.stages),
             "a plan needs a stage below weight 100: that is where the evidence for taking over comes from",
             field="stages",
         ),
     )
+
+
+def _weights(stages: list[Stage]) -> list[int]:
+    return [stage.weight for stage in stages if stage.approval is None]
 
 
 class Reserved(Contract):
@@ -284,12 +344,15 @@ class RolloutSpec(Contract):
         """The one candidate of a canary."""
         return self.candidates[0]
 
-    @property
+    @cached_property
     def stages(self) -> list[Stage]:
-        """The plan, in order."""
+        """The plan, in order. An approval has the weight of the stage before it."""
         if self.strategy.canary is None:
             raise SpecInvalid("spec.strategy.canary is missing: this version knows no other strategy")
-        return self.strategy.canary.stages
+        stages: list[Stage] = []
+        for stage in self.strategy.canary.stages:
+            stages.append(stage.model_copy(update={"weight": stages[-1].weight}) if stage.approval else stage)
+        return stages
 
 
 def parse(raw: Mapping[str, Any]) -> RolloutSpec:

@@ -138,6 +138,37 @@ class JudgedBlocks(Contract):
     weight: int | None = Field(None, description="Weight of the candidate in all of them; empty when it changed.")
 
 
+class Pause(Contract):
+    """A person holds the rollout."""
+
+    by: str = Field("", max_length=256, description="Who.")
+    reason: str = Field("", max_length=256, description="Why.")
+    since: str = Field(max_length=32, description="Since when.")
+
+
+class Result(StrEnum):
+    """What became of something that a person told the rollout to do."""
+
+    DONE = "Done"
+    REFUSED = "Refused"
+
+
+class HandledAction(Contract):
+    """The newest `modelrollout.io/action` that was acted on, or refused."""
+
+    verb: str = Field(max_length=16, description="What was told; empty when it was not understood.")
+    token: str = Field(max_length=64, description="Its token: acted on once.")
+    text: str = Field(max_length=1024, description="The whole annotation as it was read.")
+    by: str = Field("", max_length=256, description="Who said it: as told, or the field manager that wrote it.")
+    manager: str = Field("", max_length=128, description="Field manager that wrote the annotation.")
+    reason: str = Field("", max_length=256, description="Why, in the words of who said it.")
+    result: Result = Field(description="Done or Refused.")
+    message: str = Field(max_length=1024, description="What was done, or why not and what to do, in one sentence.")
+    time: str = Field(max_length=32, description="When it was handled.")
+    attempt: int = Field(0, description="Attempt that it met.")
+    stage: int = Field(0, description="Stage that it met, from 1; 0 before the first.")
+
+
 class StageStatus(Contract):
     """The stage that the rollout is in."""
 
@@ -146,6 +177,8 @@ class StageStatus(Contract):
     soaked_seconds: float = Field(0.0, description="Time in it, counted in looks that were made.")
     looks: int = Field(0, description="Looks made in it.")
     arm_requests: list[int] = Field([], max_length=16, description="Requests in it: baseline, then candidates.")
+    approved_by: str = Field("", max_length=256, description="Who approved; empty until somebody does.")
+    expires_at: float | None = Field(None, description="When the approval's deadline is over, Unix seconds.")
     warnings: list[Annotated[str, Field(max_length=512)]] = Field(
         [], max_length=16, description="What this stage will probably not do as it goes, with the cure."
     )
@@ -171,6 +204,7 @@ class HistoryEntry(Contract):
     message: str = Field(max_length=1024, description="Why, in one sentence with the numbers.")
     attempt: int = Field(description="Attempt it belongs to.")
     weight: int = Field(description="The candidate's weight that followed.")
+    by: str = Field("", max_length=256, description="On whose word; empty: the operator's own.")
 
 
 class Condition(Contract):
@@ -207,6 +241,8 @@ class RolloutStatus(Contract):
     look_due_at: float | None = Field(None, description="When the next look is due, Unix seconds.")
     next_look_at: str | None = Field(None, max_length=32, description="The same for people.")
     no_data_since: float | None = Field(None, description="Looks have found nothing since then, Unix seconds.")
+    pause: Pause | None = Field(None, description="Set while a person holds the rollout.")
+    last_handled_action: HandledAction | None = Field(None, description="What a person told last, and what came of it.")
     verdict: Verdict = Field(Verdict.INCONCLUSIVE, description="All guardrails together.")
     guardrails: list[GuardrailStatus] = Field(
         [], max_length=16, description="Where each guardrail stands.", json_schema_extra=BY_NAME

@@ -117,7 +117,11 @@ class History:
 
 @dataclass(frozen=True)
 class World:
-    """Everything that was observed for one decision. A model that does not exist is absent from `models`."""
+    """Everything that was observed for one decision. A model that does not exist is absent from `models`.
+
+    `told` is the annotation `modelrollout.io/action` as it stands, empty without one; `told_by` the field manager
+    that wrote it.
+    """
 
     experiment: ExperimentView | None
     models: Mapping[str, ModelView]
@@ -128,3 +132,5 @@ class World:
     look: LookData | NoData | None = None
     history: Histogram | None = None
     windows: History | None = None
+    told: str = ""
+    told_by: str = ""
