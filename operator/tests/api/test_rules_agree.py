@@ -93,6 +93,12 @@ _KINDS: dict[str, tuple[str, list[Schema]]] = {
     ),
 }
 
+_APPROVALS: list[Schema] = [
+    {},
+    {"deadline": "90s", "onDeadline": "Approve"},
+    {"deadline": "1h", "onDeadline": "Rollback"},
+]
+
 
 def _values(schema: Schema) -> st.SearchStrategy[Any]:
     """Values of the schema; rules between fields may be broken."""
@@ -139,6 +145,9 @@ def _plausible(draw: st.DrawFn) -> Schema:
     stages = [draw(_values(_DEFINITIONS["Stage"])) | {"weight": weight} for weight in [*sorted(weights), 100]]
     for stage in stages:
         stage |= {"soak": "5m", "maxDuration": draw(st.sampled_from(["5m", "300s", "1h"]))}
+        stage.pop("approval", None)
+    for _ in range(draw(st.integers(0, 2))):
+        stages.insert(draw(st.integers(1, len(stages) - 1)), {"approval": draw(st.sampled_from(_APPROVALS))})
     kinds = draw(st.permutations(list(_KINDS)))
     rails = [_rail(draw, number, kind) for number, kind in enumerate(kinds)]
     spec |= {"baseline": {"name": "baseline"}, "candidates": [{"name": "candidate"}]}
