@@ -1,0 +1,120 @@
+"""The plugin's way in: find the command, let it declare its options, run it, and say in one sentence what failed."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol
+
+from modelrollout.cli import kube, screen
+from modelrollout.cli.commands import COMMANDS, GROUPS
+from modelrollout.cli.refusals import USAGE, Refused
+
+PLUGIN = "kubectl modelrollout"
+EXITS = """exit codes:
+  0 well, 1 an error, 2 the command line is wrong; status has more: see status --help"""
+INTERRUPTED = 130
+
+
+class Runnable(Protocol):
+    """A command's module."""
+
+    def add(self, parser: argparse.ArgumentParser) -> None: ...
+
+    def run(self, options: argparse.Namespace) -> int: ...
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code. Answers go to stdout, errors to stderr."""
+    _never_fail_on_letters()
+    try:
+        code = _run(sys.argv[1:] if arguments is None else list(arguments))
+        sys.stdout.flush()
+    except Refused as refused:
+        sys.stderr.write(f"error: {refused}\n")
+        return refused.code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read us has gone, as `head` does. Python would complain again while it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
+
+
+def parser(command: str, program: str | None = None) -> argparse.ArgumentParser:
+    """The command line of one command."""
+    made = argparse.ArgumentParser(
+        prog=f"{program or called()} {command}",
+        description=_sentence(COMMANDS[command].help),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _module(command).add(made)
+    return made
+
+
+def called() -> str:
+    """What people type to reach this program."""
+    name = Path(sys.argv[0]).name
+    return PLUGIN if name.startswith("kubectl-") or not name else name
+
+
+def _run(arguments: list[str]) -> int:
+    first = _first(called())
+    options = first.parse_args(arguments)
+    if options.command is None:
+        first.print_help(sys.stderr)
+        return USAGE
+    if options.command not in COMMANDS:
+        raise Refused(f"no command '{options.command}': {first.prog} --help lists them", USAGE)
+    rest = options.rest
+    del options.rest
+    # What was said before the command holds unless it is said again after it.
+    options = parser(options.command).parse_args(rest, options)
+    return _module(options.command).run(options)
+
+
+def _first(program: str) -> argparse.ArgumentParser:
+    """The command line up to the command."""
+    first = argparse.ArgumentParser(
+        prog=program,
+        usage=f"{program} [options] COMMAND ...",
+        description="See what a ModelRollout does and why, and tell it what to do.\n\n" + _table(),
+        epilog=f"{EXITS}\n\n{program} COMMAND --help says more of one command.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    kube.add_options(first)
+    screen.add_options(first)
+    first.add_argument("command", nargs="?", metavar="COMMAND", help=argparse.SUPPRESS)
+    first.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    return first
+
+
+def _table() -> str:
+    groups = [
+        "\n".join([f"{title.lower()}:", *(f"  {name:15}{command.help}" for name, command in group.items())])
+        for title, group in GROUPS.items()
+    ]
+    return "\n\n".join(groups)
+
+
+def _module(command: str) -> Runnable:
+    module: Runnable = import_module(f"modelrollout.cli.{COMMANDS[command].module}")  # type: ignore[assignment]
+    return module
+
+
+def _sentence(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}."
+
+
+def _never_fail_on_letters() -> None:
+    """A terminal without a sign shows another one in its place."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

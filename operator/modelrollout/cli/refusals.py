@@ -1,0 +1,11 @@
+"""Why a command could not do what was asked."""
+
+ERROR, USAGE = 1, 2
+
+
+class Refused(Exception):
+    """One sentence for the person who asked: what was wrong and the cure. `code` is the exit code."""
+
+    def __init__(self, sentence: str, code: int = ERROR) -> None:
+        super().__init__(sentence)
+        self.code = code
