@@ -79,6 +79,9 @@ def _exported() -> str:
         name = described.name + ("_total" if described.type == "counter" else "")
         labels = ", ".join(f"`{label}`" for label in metric._labelnames)  # the library has no public door to them
         rows.append([f"`{name}`", described.type, labels, described.documentation + "."])
+    for series in telemetry.OF_ROLLOUTS:
+        labels = ", ".join(f"`{label}`" for label in (*telemetry.OBJECT, *series.labels))
+        rows.append([f"`{series.name}`", series.kind, labels, series.meaning + "."])
     return _table(["Metric", "Type", "Labels", "Meaning"], rows)
 
 

@@ -22,6 +22,7 @@ from pydantic import ValidationError
 from modelrollout import errors, telemetry
 from modelrollout.act import events, experiments, statuses
 from modelrollout.act.execute import execute
+from modelrollout.act.gauges import GAUGES
 from modelrollout.api import spec as api_spec
 from modelrollout.api.contract import seconds
 from modelrollout.api.spec import RolloutSpec
@@ -89,6 +90,7 @@ class Controller:
         if rollout is None or rollout["metadata"].get("deletionTimestamp"):
             self._memory.drop(key)
             self._refusals.pop(key, None)
+            GAUGES.forget(key.namespace, key.name)
             return None
         spec, refusal = _spec_to_follow(rollout)
         self._refusals[key] = refusal
@@ -115,6 +117,8 @@ class Controller:
 
     def heard(self, kind: Kind, changed: Key, found: Object | None) -> set[Key]:
         """Take in what the watch tells of an object (None: it is gone); the rollouts that must look at the world."""
+        if kind is ROLLOUT and found is None:
+            GAUGES.forget(changed.namespace, changed.name)
         return self._memory.hear(memory.reference(kind, changed), memory.version(found))
 
     def _newest(self, rollout: Object, written: RolloutStatus) -> RolloutStatus:
@@ -128,6 +132,7 @@ class Controller:
         status = standing.invalid(written, sentence, rollout["metadata"]["generation"], self._clock())
         if status != written:
             await statuses.write(self._cluster, rollout, status)
+        GAUGES.show(rollout["metadata"]["namespace"], rollout["metadata"]["name"], status)
         return self._clock() + standing.RESYNC_SECONDS
 
     async def _see(self, key: Key, rollout: Object, spec: RolloutSpec) -> Seen:
@@ -274,6 +279,7 @@ class Controller:
             seen = seen.after_write(rollout, read_status(rollout))
             self._memory.keep(key, seen)
         self._live[seen.rollout["metadata"]["uid"]] = Live(decision.status, seen.written)
+        GAUGES.decided(key.namespace, key.name, status, decision, decided_at)
         try:
             for action in decision.actions:
                 await execute(self._cluster, seen.rollout, action)
