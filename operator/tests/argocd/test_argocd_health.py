@@ -86,10 +86,9 @@ def damaged(found: Object, paths: tuple[tuple[Any, ...], ...]) -> Iterator[Objec
             parent: Any = broken
             for part in path[:-1]:
                 parent = parent[part]
+            parent[path[-1]] = value
             if value == "missing":
                 del parent[path[-1]]
-            else:
-                parent[path[-1]] = value
             yield broken
 
 
