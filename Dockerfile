@@ -26,9 +26,8 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     python3 -m venv --without-pip /opt/modelrollout && \
     /tools/bin/pip --python /opt/modelrollout install --disable-pip-version-check --no-compile \
       --require-hashes --only-binary=:all: -r /requirements.txt
-# What nothing imports: the libraries' own tests, type stubs, C headers and sources, and the client's asynchronous twin.
-RUN rm -r /opt/modelrollout/lib/python3*/site-packages/kubernetes/aio && \
-    find /opt/modelrollout/lib/python3*/site-packages \
+# What nothing imports: the libraries' own tests, type stubs, C headers and sources.
+RUN find /opt/modelrollout/lib/python3*/site-packages \
       \( -type d \( -name tests -o -name include \) -o -type f \( -name '*.pyi' -o -name '*.pxd' -o -name '*.pyx' \) \) \
       -prune -exec rm -rf {} +
 COPY --from=wheel /wheel /wheel
