@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Command:
-    """One command. Its module has `add(parser)`, which declares its options, and `run(options) -> int`, its exit code."""
+    """One command. Its module has `add(parser)`, which declares options, and `run(options) -> int`, the exit code."""
 
     module: str
     help: str

@@ -12,7 +12,6 @@ _FORBIDDEN = re.compile(
     r'User "(?P<user>[^"]*)" cannot (?P<verb>\w+) resource "(?P<resource>[^"]*)" in API group "(?P<group>[^"]*)"'
     r'(?: in the namespace "(?P<namespace>[^"]*)")?'
 )
-_UNKNOWN_FLAG = re.compile(r"unknown (?:shorthand )?(?:flag|command)\S* ?(.*)")
 
 
 def sentence(stderr: str, arguments: Sequence[str]) -> str:

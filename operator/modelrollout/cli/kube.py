@@ -1,16 +1,22 @@
 """The door to the cluster: `kubectl` on PATH as a subprocess, so that whatever reaches the cluster there does here."""
 
 import argparse
+import codecs
 import json
+import os
+import select
 import subprocess
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 from modelrollout.cli import failures
 from modelrollout.cli.refusals import Refused
 
 RESOURCE = "modelrollouts.modelrollout.io"
+TICK_SECONDS = 1.0
+_CHUNK = 65536
 _PASSED_ON = ("context", "kubeconfig", "as")
 
 
@@ -59,6 +65,36 @@ class Kubectl:
         """One ModelRollout. Raises Refused."""
         return self.get(RESOURCE, name)
 
+    def watch(self, resource: str, name: str) -> Iterator[dict[str, Any] | None]:
+        """The object now and after each change; None whenever a second has passed. Ends when it is deleted.
+
+        Raises Refused. The API server ends a watch from time to time: then another begins.
+        """
+        while True:
+            for event in self._events(resource, name):
+                if event is not None and event["type"] == "DELETED":
+                    return
+                if event is not None and event["type"] == "ERROR":
+                    break
+                yield None if event is None else event["object"]
+
+    def _events(self, resource: str, name: str) -> Iterator[dict[str, Any] | None]:
+        arguments = ("get", resource, name, "--watch", "--output-watch-events", "-o", "json")
+        with tempfile.TemporaryFile("w+") as complaint, self._started(arguments, complaint) as running:
+            try:
+                yield from _documents(running)
+                if running.wait():
+                    complaint.seek(0)
+                    raise Refused(failures.sentence(complaint.read(), arguments))
+            finally:
+                running.kill()
+
+    def _started(self, arguments: Sequence[str], complaint: IO[str]) -> subprocess.Popen[bytes]:
+        try:
+            return subprocess.Popen(self.command(*arguments), stdout=subprocess.PIPE, stderr=complaint)
+        except FileNotFoundError:
+            raise Refused(failures.NO_KUBECTL) from None
+
 
 def add_options(parser: argparse.ArgumentParser, all_namespaces: bool = False) -> None:
     """The options that say which cluster, which namespace and who; `-A` where a command can look into all of them."""
@@ -81,6 +117,34 @@ def door(options: argparse.Namespace) -> Kubectl:
     flags = [f"--{name}={value}" for name in _PASSED_ON if (value := getattr(options, name, None)) not in (None, "")]
     everywhere = bool(getattr(options, "all_namespaces", False))
     return Kubectl(tuple(flags), getattr(options, "namespace", None) or None, everywhere)
+
+
+def called(name: str) -> str:
+    """A rollout as `-o name` writes it."""
+    return f"modelrollout.modelrollout.io/{name}"
+
+
+def _documents(running: subprocess.Popen[bytes]) -> Iterator[dict[str, Any] | None]:
+    """The JSON documents that a process prints, one after the other; None whenever a second has passed."""
+    assert running.stdout is not None
+    decoder, text = json.JSONDecoder(), ""
+    letters = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    while True:
+        ready, _, _ = select.select([running.stdout], [], [], TICK_SECONDS)
+        if not ready:
+            yield None
+            continue
+        chunk = os.read(running.stdout.fileno(), _CHUNK)
+        if not chunk:
+            return
+        text = (text + letters.decode(chunk)).lstrip()
+        while text:
+            try:
+                found, end = decoder.raw_decode(text)
+            except json.JSONDecodeError:
+                break  # the rest of it is on its way
+            text = text[end:].lstrip()
+            yield found
 
 
 def _bare(name: str) -> str:

@@ -101,7 +101,7 @@ def _table() -> str:
 
 
 def _module(command: str) -> Runnable:
-    module: Runnable = import_module(f"modelrollout.cli.{COMMANDS[command].module}")  # type: ignore[assignment]
+    module: Runnable = import_module(f"modelrollout.cli.{COMMANDS[command].module}")
     return module
 
 

@@ -1,6 +1,7 @@
 """Why a command could not do what was asked."""
 
-ERROR, USAGE = 1, 2
+# 3 means "unchanged" to kubectl, so it is left free.
+ERROR, USAGE, DEGRADED, TIMEOUT, AWAITING = 1, 2, 4, 5, 6
 
 
 class Refused(Exception):

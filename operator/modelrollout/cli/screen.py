@@ -59,3 +59,8 @@ def written(thing: Any, form: str) -> str:
     import yaml  # late: 20 ms that only this needs
 
     return yaml.safe_dump(thing, sort_keys=False, allow_unicode=True)
+
+
+def flush() -> None:
+    """What was shown reaches whoever reads it now."""
+    sys.stdout.flush()
