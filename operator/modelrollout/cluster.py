@@ -1,10 +1,11 @@
-"""The API server: five verbs on four kinds, every foreign error translated here.
+"""The API server: six verbs on five kinds, every foreign error translated here.
 
 Objects are plain dicts as the API server gives them; the rooms that read them turn them into records at once.
+Every write asks first whether this replica is certain to lead.
 """
 
 import base64
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -41,13 +42,20 @@ ROLLOUT = Kind("modelrollout.io", "v1alpha1", "modelrollouts")
 EXPERIMENT = Kind("mlops.seldon.io", "v1alpha1", "experiments")
 MODEL = Kind("mlops.seldon.io", "v1alpha1", "models")
 EVENT = Kind("events.k8s.io", "v1", "events")
+LEASE = Kind("coordination.k8s.io", "v1", "leases")
+
+
+def _always() -> bool:
+    return True
 
 
 class Cluster:
     """A thin door to the API server. Raises ClusterConflict, ClusterUnavailable (ClusterDenied) and TargetMissing."""
 
-    def __init__(self, client: ApiClient) -> None:
+    def __init__(self, client: ApiClient, may_write: Callable[[], bool] = _always) -> None:
+        """While `may_write` says no, every write raises ClusterUnavailable and nothing is sent."""
         self._client = client
+        self._may_write = may_write
         self._objects = CustomObjectsApi(client)
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
@@ -66,6 +74,7 @@ class Cluster:
 
     async def create(self, kind: Kind, namespace: str, body: Object) -> Object:
         """The new object. Raises ClusterConflict when it exists."""
+        self._check_certainty("create", kind)
         call: Awaitable[Object] = self._objects.create_namespaced_custom_object(
             *_at(kind, namespace), body, field_manager=FIELD_MANAGER, _request_timeout=TIMEOUT
         )
@@ -73,6 +82,7 @@ class Cluster:
 
     async def patch(self, kind: Kind, namespace: str, name: str, operations: list[Object]) -> Object:
         """The object after a JSON patch. Raises ClusterConflict when one of its tests failed."""
+        self._check_certainty("patch", kind)
         call = self._objects.patch_namespaced_custom_object(
             *_at(kind, namespace),
             name,
@@ -85,8 +95,18 @@ class Cluster:
 
     async def replace_status(self, kind: Kind, namespace: str, body: Object) -> Object:
         """The object with the body's status. Raises ClusterConflict when its resourceVersion is not the newest."""
+        self._check_certainty("update", kind)
         name = body["metadata"]["name"]
         call = self._objects.replace_namespaced_custom_object_status(
+            *_at(kind, namespace), name, body, field_manager=FIELD_MANAGER, _request_timeout=TIMEOUT
+        )
+        return await _translated("update", kind, name, call)
+
+    async def replace(self, kind: Kind, namespace: str, body: Object) -> Object:
+        """The object with the body's spec. Raises ClusterConflict when its resourceVersion is not the newest."""
+        self._check_certainty("update", kind)
+        name = body["metadata"]["name"]
+        call = self._objects.replace_namespaced_custom_object(
             *_at(kind, namespace), name, body, field_manager=FIELD_MANAGER, _request_timeout=TIMEOUT
         )
         return await _translated("update", kind, name, call)
@@ -98,6 +118,10 @@ class Cluster:
         call = CoreV1Api(self._client).read_namespaced_secret(name, namespace, _request_timeout=TIMEOUT)
         found = await _translated("get", Kind("", "v1", "secrets"), name, call)
         return {key: base64.b64decode(value).decode() for key, value in (found.data or {}).items()}
+
+    def _check_certainty(self, verb: str, kind: Kind) -> None:
+        if not self._may_write():
+            raise errors.ClusterUnavailable(f"{verb} {kind.plural}: not sent, because another replica may lead by now")
 
 
 def _at(kind: Kind, namespace: str) -> tuple[str, str, str, str]:

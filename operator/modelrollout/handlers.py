@@ -8,7 +8,11 @@ import asyncio
 import logging
 import os
 import random
+import secrets
+import signal
+import socket
 import time
+from functools import partial
 from typing import Any
 
 import kopf
@@ -20,6 +24,8 @@ from modelrollout import __version__, errors, telemetry
 from modelrollout import settings as process_settings
 from modelrollout.cluster import EXPERIMENT, MODEL, ROLLOUT, Cluster
 from modelrollout.controller import Controller
+from modelrollout.leading import health, leader
+from modelrollout.leading.elector import Elector, Place
 from modelrollout.observe.batching import Reader
 from modelrollout.observe.memory import Key
 
@@ -160,31 +166,70 @@ def _configure(settings: kopf.OperatorSettings) -> None:
 
 
 def run(namespaces: list[str], all_namespaces: bool) -> None:
-    """Run the operator until it is told to stop. Raises SettingsInvalid when the environment makes no sense."""
-    chosen = process_settings.read(os.environ)
+    """Run the operator until it is told to stop. Ends the process with 1 and a sentence when it cannot run or go on."""
+    try:
+        chosen = process_settings.read(os.environ)
+    except errors.SettingsInvalid as refused:
+        raise SystemExit(f"modelrollout: {refused}") from refused
     kopf.configure(log_format=kopf.LogFormat.JSON if chosen.log_format == "json" else kopf.LogFormat.PLAIN)
     logging.getLogger("kopf").setLevel(logging.WARNING)  # it logs every call of every handler
     where = "all namespaces" if all_namespaces else ", ".join(namespaces)
     log.info("modelrollout %s watches %s; Prometheus is %s", __version__, where, chosen.prometheus_address)
     if chosen.metrics_port:
         start_http_server(chosen.metrics_port, addr=chosen.host)
-    asyncio.run(_operate(chosen, namespaces, all_namespaces))
+    try:
+        asyncio.run(_operate(chosen, namespaces, all_namespaces))
+    except errors.RolloutError as refused:
+        log.critical("ends: %s", refused)
+        raise SystemExit(1) from refused
 
 
 async def _operate(chosen: process_settings.Settings, namespaces: list[str], all_namespaces: bool) -> None:
     await _log_in()
-    reader = Reader()
+    ending = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, ending.set)
     async with ApiClient() as client:
-        controller = Controller(Cluster(client), reader, chosen, time.time)
-        liveness = f"http://{chosen.host}:{chosen.health_port}/healthz" if chosen.health_port else None
-        await kopf.operator(
-            registry=build(controller, Wakes()),
-            standalone=True,
-            clusterwide=all_namespaces,
-            namespaces=namespaces,
-            liveness_endpoint=liveness,
-        )
+        elector = _elector(chosen, Cluster(client))
+        leads = elector.is_certain if elector else _alone
+        telemetry.LEADER.set_function(leads)
+        async with health.answering(chosen.host, chosen.health_port, leads):
+            work = partial(_work, Cluster(client, leads), chosen, namespaces, all_namespaces, ending)
+            await (leader.lead(elector, work, ending) if elector else work())
+
+
+async def _work(
+    cluster: Cluster,
+    chosen: process_settings.Settings,
+    namespaces: list[str],
+    all_namespaces: bool,
+    ending: asyncio.Event,
+) -> None:
+    """kopf with all handlers, until `ending` is set or a signal comes."""
+    reader = Reader()
+    controller = Controller(cluster, reader, chosen, time.time)
+    await kopf.operator(
+        registry=build(controller, Wakes()),
+        standalone=True,
+        clusterwide=all_namespaces,
+        namespaces=namespaces,
+        stop_flag=ending,
+    )
     await reader.close()
+
+
+def _elector(chosen: process_settings.Settings, cluster: Cluster) -> Elector | None:
+    """None when this is the only replica."""
+    if not chosen.lease_name:
+        return None
+    me = f"{socket.gethostname()}_{secrets.token_hex(4)}"  # a restarted container has the hostname of the one before
+    place = Place(chosen.lease_namespace, chosen.lease_name)
+    return Elector(cluster, place, me, time.monotonic, time.time)
+
+
+def _alone() -> bool:
+    """The only replica leads."""
+    return True
 
 
 async def _log_in() -> None:
