@@ -38,7 +38,7 @@ class Recipe:
         told = [self.module, self.sum, self.linker_flags, self.tags, *self.packages, *self.makes]
         digest = hashlib.sha256("\n".join([*told, platform.system(), platform.machine()]).encode())
         if self.directory:
-            for file in ("main.go", "go.mod", "go.sum"):
+            for file in (*(f"{package}/main.go" for package in self.packages), "go.mod", "go.sum"):
                 digest.update((self.directory / file).read_bytes())
         return f"{self.version} {digest.hexdigest()[:16]}"
 
@@ -60,6 +60,29 @@ CONTROL_PLANE = Recipe(
     packages=(".",),
     linker_flags=_kubernetes_version(),
     directory=paths.CONTROL_PLANE,
+)
+# Only what runs pods needs the next three (`--cluster=node`), so nobody else waits for them.
+NODE = Recipe(
+    name="the node's programs",
+    version=KUBERNETES,
+    minutes=2,
+    makes=("node", "kube-scheduler", "kubelet", "kube-proxy"),
+    links=True,
+    packages=("./node",),
+    linker_flags=_kubernetes_version(),
+    directory=paths.CONTROL_PLANE,
+)
+PAUSE = Recipe(
+    name="pause", version="1", minutes=1, makes=("pause",), packages=("./pause",), directory=paths.CONTROL_PLANE
+)
+DNS = Recipe(
+    name="coredns",
+    version="1.14.7",
+    minutes=2,
+    makes=("coredns",),
+    links=True,
+    packages=(".",),
+    directory=paths.ROOT / "e2e" / "node" / "dns",
 )
 PROMETHEUS_AND_PROMTOOL = Recipe(
     name="prometheus",
@@ -85,3 +108,4 @@ HELM_4 = Recipe(
 )
 
 ALL = (CONTROL_PLANE, PROMETHEUS_AND_PROMTOOL, HELM_4)
+FOR_A_NODE = (NODE, PAUSE, DNS)
