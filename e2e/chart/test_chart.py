@@ -1,179 +1,185 @@
-"""The chart with the real Helm on a real API server: what it renders, refuses, installs, grants and leaves behind."""
+"""What the real Helm renders of the chart, and a real API server takes; what the schema refuses, and with what words."""
+
+from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
-from pathlib import Path
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 import yaml
+from chart_release import Release, one
 from modelrollout import __main__ as program
 from modelrollout import settings
 
-from e2e.minimesh import crds
-from e2e.stack import CommandError, Settings, Stack, paths
+from e2e.stack import CommandError, Stack, paths
 
 pytestmark = pytest.mark.stack
 
 CHART = str(paths.CHART)
 DEFINITION = paths.ROOT / "crds" / "modelrollouts.yaml"
+ALERTS = yaml.safe_load((paths.CHART / "files" / "alerts.yaml").read_text())
 DIGEST = f"sha256:{'0123456789abcdef' * 4}"
 TERM = "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchExpressions[0]"
+SPREAD = "topologySpreadConstraints[0]"
+ALONE = ("replicas=1", "leaderElection.enabled=false")
 
-VALUE_SETS = {
-    "defaults": [],
-    "cluster-wide": ["clusterWide=true"],
-    "two-namespaces": ["watchNamespaces={one,two}"],
-    "nothing-optional": [
-        "crds.install=false",
-        "serviceAccount.create=false",
-        "rbac.create=false",
-        "service.create=false",
-    ],
-    "everything": [
-        *(f"image.digest={DIGEST}", "imagePullSecrets[0].name=pull", "prometheus.secretNames={a,b}"),
-        *("podLabels.team=ml", "podAnnotations.note=x", "nodeSelector.disk=ssd", "tolerations[0].operator=Exists"),
-        *("crds.annotations.argocd\\.argoproj\\.io/sync-options=Prune=false", "serviceAccount.annotations.role=x"),
-        *("service.annotations.prometheus\\.io/scrape=yes", "fullnameOverride=mr"),
-        *(f"{TERM}.key=disk", f"{TERM}.operator=Exists"),
-    ],
+ALWAYS = {"CustomResourceDefinition", "ServiceAccount", "Role", "RoleBinding", "ClusterRole", "Service", "Deployment"}
+DEFAULT = ALWAYS | {"PodDisruptionBudget"}
+
+VALUE_SETS: dict[str, tuple[tuple[str, ...], set[str]]] = {
+    "defaults": ((), DEFAULT),
+    "one replica, no election": (ALONE, ALWAYS),
+    "one replica with election": (("replicas=1",), ALWAYS),
+    "three replicas": (("replicas=3",), DEFAULT),
+    "no budget": (("podDisruptionBudget.enabled=false",), ALWAYS),
+    "cluster-wide": (("clusterWide=true",), DEFAULT | {"ClusterRoleBinding"}),
+    "two namespaces": (("watchNamespaces={one,two}",), DEFAULT),
+    "nothing optional": (
+        (
+            *("crds.install=false", "serviceAccount.create=false", "rbac.create=false", "service.create=false"),
+            *ALONE,
+        ),
+        {"Deployment"},
+    ),
+    "a definition that goes": (("crds.keep=false",), DEFAULT),
+    "a second release": (
+        ("crds.install=false", *(f"rbac.aggregate.{role}=false" for role in ("view", "edit", "admin"))),
+        DEFAULT - {"CustomResourceDefinition", "ClusterRole"},
+    ),
+    "only admins steer": (("rbac.aggregate.edit=false",), DEFAULT),
+    "nobody reads": (("rbac.aggregate.view=false",), DEFAULT),
+    "an account of one's own": (
+        ("serviceAccount.create=false", "serviceAccount.name=mine"),
+        DEFAULT - {"ServiceAccount"},
+    ),
+    "a service monitor": (
+        ("serviceMonitor.enabled=true", "serviceMonitor.interval=30s", "serviceMonitor.additionalLabels.release=prom"),
+        DEFAULT | {"ServiceMonitor"},
+    ),
+    "a pod monitor without a service": (
+        ("podMonitor.enabled=true", "service.create=false"),
+        DEFAULT - {"Service"} | {"PodMonitor"},
+    ),
+    "alerts": (("prometheusRule.enabled=true",), DEFAULT | {"PrometheusRule"}),
+    "alerts with runbooks, one left out": (
+        (
+            *("prometheusRule.enabled=true", "prometheusRule.runbookUrl=https://example.com/runbooks/"),
+            *("prometheusRule.additionalLabels.release=prom", "prometheusRule.disabled={ModelRolloutStuck}"),
+        ),
+        DEFAULT | {"PrometheusRule"},
+    ),
+    "dashboards": (("dashboards.enabled=true",), DEFAULT | {"ConfigMap"}),
+    "dashboards elsewhere": (
+        ("dashboards.enabled=true", "dashboards.namespace=monitoring", "dashboards.annotations.grafana_folder=ML"),
+        DEFAULT | {"ConfigMap"},
+    ),
+    "a network policy": (("networkPolicy.enabled=true",), DEFAULT | {"NetworkPolicy"}),
+    "a narrow network policy": (
+        (
+            *("networkPolicy.enabled=true", "networkPolicy.apiServerPorts={8443}"),
+            "networkPolicy.metricsFrom[0].namespaceSelector.matchLabels.team=monitoring",
+            "networkPolicy.extraEgress[0].to[0].ipBlock.cidr=10.0.0.0/8",
+            "prometheus.address=https://prometheus.example.com/base",
+        ),
+        DEFAULT | {"NetworkPolicy"},
+    ),
+    "a platform that chooses the user": (
+        tuple(f"podSecurityContext.{user}=null" for user in ("runAsUser", "runAsGroup", "fsGroup")),
+        DEFAULT,
+    ),
+    "more environment": (
+        (
+            *("extraEnv[0].name=HTTPS_PROXY", "extraEnv[0].value=http://proxy:3128"),
+            *("extraEnv[1].name=NODE", "extraEnv[1].valueFrom.fieldRef.fieldPath=spec.nodeName"),
+        ),
+        DEFAULT,
+    ),
+    "placed": (
+        (
+            *("priorityClassName=system-cluster-critical", "nodeSelector.disk=ssd", "tolerations[0].operator=Exists"),
+            *(f"{SPREAD}.maxSkew=1", f"{SPREAD}.topologyKey=zone", f"{SPREAD}.whenUnsatisfiable=DoNotSchedule"),
+            *(f"{TERM}.key=disk", f"{TERM}.operator=Exists"),
+        ),
+        DEFAULT,
+    ),
+    "names and marks": (
+        (
+            *("fullnameOverride=mr", f"image.digest={DIGEST}", "imagePullSecrets[0].name=pull"),
+            *("podLabels.team=ml", "podAnnotations.note=x", "serviceAccount.annotations.role=x"),
+            *("service.annotations.prometheus\\.io/scrape=yes", "prometheus.secretNames={a,b}"),
+            "crds.annotations.argocd\\.argoproj\\.io/sync-options=Prune=false",
+        ),
+        DEFAULT,
+    ),
+    "the longest name": ((f"fullnameOverride={'n' * 63}", "dashboards.enabled=true"), DEFAULT | {"ConfigMap"}),
 }
 REFUSED = {
     "prometheus.adress=http://p:9090": "additional properties 'adress' not allowed",
-    "replicas=2": "additional properties 'replicas' not allowed",
+    "replica=2": "additional properties 'replica' not allowed",
+    "replicas=0": "at '/replicas': minimum: got 0, want 1",
+    "leaderElection.enabled=false": "replicas is 2 and leaderElection.enabled is false: all of them would write weights",
     "prometheus.address=prometheus:9090": "at '/prometheus/address': 'prometheus:9090' does not match pattern",
     "prometheus.scrapeInterval=15": "at '/prometheus/scrapeInterval': got number, want string",
     "image.pullPolicy=Sometimes": "at '/image/pullPolicy': value must be one of 'Always', 'IfNotPresent', 'Never'",
     "image.digest=latest": "at '/image/digest': 'latest' does not match pattern",
     "watchNamespaces={One}": "at '/watchNamespaces/0': 'One' does not match pattern",
     "clusterWide=true,watchNamespaces={one}": "clusterWide already covers watchNamespaces: set one of the two",
-}
-
-Object = dict[str, Any]
-
-RIGHTS = {
-    *(f"{verb} modelrollout.io/modelrollouts" for verb in ("get", "list", "watch", "patch", "update")),
-    *(f"{verb} modelrollout.io/modelrollouts/status" for verb in ("get", "patch", "update")),
-    "update modelrollout.io/modelrollouts/finalizers",
-    *(f"{verb} mlops.seldon.io/experiments" for verb in ("get", "list", "watch", "create", "patch", "update")),
-    *(f"{verb} mlops.seldon.io/models" for verb in ("get", "list", "watch")),
-    *(f"{verb} {group}/events" for verb in ("create", "patch") for group in ("", "events.k8s.io")),
-}
-
-
-ANSWERS = {
-    "watch modelrollouts.modelrollout.io": True,
-    "patch modelrollouts.modelrollout.io --subresource=status": True,
-    "create experiments.mlops.seldon.io": True,
-    "patch experiments.mlops.seldon.io": True,
-    "watch models.mlops.seldon.io": True,
-    "create events.events.k8s.io": True,
-    "create modelrollouts.modelrollout.io": False,
-    "delete modelrollouts.modelrollout.io": False,
-    "delete experiments.mlops.seldon.io": False,
-    "patch models.mlops.seldon.io": False,
-    "get secrets": False,
-    "list secrets": False,
-    "get configmaps": False,
-    "list pods": False,
-    "list namespaces": False,
-    "list customresourcedefinitions.apiextensions.k8s.io": False,
-    "watch modelrollouts.modelrollout.io --all-namespaces": False,
-    "create serviceaccounts --subresource=token": False,
-    "escalate roles.rbac.authorization.k8s.io": False,
-    "impersonate users": False,
+    "serviceMonitor.enabled=true,podMonitor.enabled=true": "Prometheus would count everything twice: enable one of the",
+    "serviceMonitor.enabled=true,service.create=false": "serviceMonitor.enabled needs the Service: set service.create",
+    "serviceMonitor.labels.a=b": "at '/serviceMonitor': additional properties 'labels' not allowed",
+    "prometheusRule.enabled=true,prometheusRule.disabled={Stuck}": "names Stuck, which is no alert of the chart",
+    "prometheusRule.runbookUrl=docs": "at '/prometheusRule/runbookUrl': 'docs' does not match pattern",
+    "podSecurityContext.runAsNonRoot=false": "at '/podSecurityContext/runAsNonRoot': value must be true",
+    "podSecurityContext.runAsUser=0": "at '/podSecurityContext/runAsUser': minimum: got 0, want 1",
+    "podSecurityContext.seccompProfile.type=Unconfined": "value must be one of 'RuntimeDefault', 'Localhost'",
+    "extraEnv[0].name=MODELROLLOUT_HOST": "extraEnv names MODELROLLOUT_HOST, which the chart sets itself",
+    "networkPolicy.apiServerPorts={70000}": "at '/networkPolicy/apiServerPorts/0': maximum: got 70,000, want 65,535",
+    "rbac.aggregate.viewer=true": "at '/rbac/aggregate': additional properties 'viewer' not allowed",
 }
 
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """An API server with nothing in it but namespaces and Seldon's kinds, which `can-i` must know by name."""
-    without = frozenset({"mlserver", "minimesh", "envoy", "prometheus"})
-    with Stack(Settings(directory=tmp_path_factory.mktemp("chart"), without=without)) as stack:
-        for namespace in ("one", "two", "other"):
-            stack.kubectl("create", "namespace", namespace)
-        for definition in crds.all_crds():
-            stack.kubectl("create", "-f", "-", input=json.dumps(definition))
-            name = definition["metadata"]["name"]
-            stack.kubectl("wait", "--for=condition=Established", "--timeout=60s", f"crd/{name}")
-        yield stack
+def _pod(release: Release, values: tuple[str, ...] = ()) -> dict[str, Any]:
+    pod: dict[str, Any] = one(release.render(values), "Deployment")["spec"]["template"]["spec"]
+    return pod
 
 
-@pytest.fixture
-def installed(stack: Stack, request: pytest.FixtureRequest) -> Iterator[str]:
-    """The release `modelrollout` in the stack's namespace, with the values of the parameter; what Helm said of it.
-
-    The definition stays from test to test, as it does for users: a busy API server may take minutes to delete one.
-    """
-    said = _install(stack, getattr(request, "param", []))
-    yield said
-    stack.helm("uninstall", "modelrollout", "--namespace", stack.namespace)
-
-
-def _install(stack: Stack, values: list[str]) -> str:
-    sets = [part for value in values for part in ("--set", value)]
-    return stack.helm("install", "modelrollout", CHART, "--namespace", stack.namespace, *sets)
-
-
-def _render(stack: Stack, values: list[str]) -> list[Object]:
-    sets = [part for value in values for part in ("--set", value)]
-    text = stack.helm("template", "modelrollout", CHART, "--namespace", stack.namespace, *sets)
-    return [manifest for manifest in yaml.safe_load_all(text) if manifest]
-
-
-def _one(manifests: list[Object], kind: str) -> Object:
-    (found,) = [manifest for manifest in manifests if manifest["kind"] == kind]
-    return found
-
-
-def _rights(stack: Stack, namespace: str, account: Path) -> set[str]:
-    """All rights in the namespace, as the API server tells them to the account itself, but those everybody has."""
-    review: Object = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview"}
-    review["spec"] = {"namespace": namespace}
-    # Validation would list the definitions, which is no right of the account.
-    create = ("create", "--validate=false", "-f", "-", "-o", "json")
-    answer = stack.kubectl(*create, input=json.dumps(review), kubeconfig=account)
-    return {
-        " ".join([verb, f"{group}/{resource}", *([name] if name else [])])
-        for rule in json.loads(answer)["status"]["resourceRules"]
-        for verb in rule["verbs"]
-        for group in rule["apiGroups"]
-        for resource in rule["resources"]
-        for name in rule.get("resourceNames", [""])
-        if not resource.startswith("selfsubject")
-    }
-
-
-def _account(stack: Stack) -> Path:
-    return stack.service_account_kubeconfig(stack.namespace, "modelrollout")
-
-
-# -- what it renders
-
-
-def test_the_rendered_definition_is_the_committed_one_and_is_kept(stack: Stack) -> None:
-    rendered = _one(_render(stack, []), "CustomResourceDefinition")
-
-    assert rendered["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
-    assert rendered["spec"] == yaml.safe_load(DEFINITION.read_text())["spec"]
-
-
-@pytest.mark.parametrize("values", VALUE_SETS.values(), ids=VALUE_SETS)
-def test_it_is_lint_free_and_the_server_takes_every_object(stack: Stack, values: list[str]) -> None:
+@pytest.mark.parametrize(("values", "kinds"), VALUE_SETS.values(), ids=VALUE_SETS)
+def test_it_is_lint_free_and_the_server_takes_every_object(
+    stack: Stack, release: Release, values: tuple[str, ...], kinds: set[str]
+) -> None:
     sets = [part for value in values for part in ("--set", value)]
 
     stack.helm("lint", "--strict", CHART, *sets)
-    for manifest in _render(stack, values):
-        stack.kubectl("create", "--dry-run=server", "--validate=strict", "-f", "-", input=json.dumps(manifest))
+    manifests = release.render(values)
+
+    assert {manifest["kind"] for manifest in manifests} == kinds
+    release.accepts(manifests)
 
 
 @pytest.mark.parametrize(("value", "words"), REFUSED.items(), ids=REFUSED)
-def test_wrong_values_are_refused_by_name(stack: Stack, value: str, words: str) -> None:
+def test_wrong_values_are_refused_by_name(release: Release, value: str, words: str) -> None:
     with pytest.raises(CommandError) as refusal:
-        _render(stack, [value])
+        release.render([value])
 
     assert words in str(refusal.value)
+
+
+def test_a_server_without_rules_in_the_definition_is_refused(release: Release) -> None:
+    with pytest.raises(
+        CommandError, match=r"requires kubeVersion: >=1\.29\.0-0 .* incompatible with Kubernetes v1\.28"
+    ):
+        release.render((), "--kube-version=1.28.0")
+
+
+def test_the_rendered_definition_is_the_committed_one_and_is_kept(release: Release) -> None:
+    rendered = one(release.render(), "CustomResourceDefinition")
+
+    assert rendered["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+    assert rendered["spec"] == yaml.safe_load(DEFINITION.read_text())["spec"]
+    assert not one(release.render(["crds.keep=false"]), "CustomResourceDefinition")["metadata"]["annotations"]
 
 
 def test_every_value_has_a_comment_and_a_schema() -> None:
@@ -190,109 +196,118 @@ def test_every_value_has_a_comment_and_a_schema() -> None:
     assert set(yaml.safe_load("\n".join(lines))) == set(schema["properties"]) - {"global"}
 
 
+def test_the_tables_of_the_readme_are_fresh() -> None:
+    subprocess.run([sys.executable, str(paths.CHART.parent / "readme.py"), "--check"], check=True)
+
+
+# -- the pods
+
+
 @pytest.mark.parametrize(
     ("values", "command"),
     [
-        ([], ["run", "--namespace=models"]),
-        (["clusterWide=true"], ["run", "--all-namespaces"]),
-        (["watchNamespaces={one,two}"], ["run", "--namespace=one", "--namespace=two"]),
+        ((), ["run", "--namespace=models"]),
+        (("clusterWide=true",), ["run", "--all-namespaces"]),
+        (("watchNamespaces={one,two}",), ["run", "--namespace=one", "--namespace=two"]),
     ],
 )
-def test_the_operator_understands_what_the_pod_tells_it(stack: Stack, values: list[str], command: list[str]) -> None:
-    pod = _one(_render(stack, values), "Deployment")["spec"]["template"]["spec"]
+def test_the_operator_understands_what_the_pod_tells_it(
+    release: Release, values: tuple[str, ...], command: list[str]
+) -> None:
+    pod = _pod(release, values)
     (container,) = pod["containers"]
+    downward = {"metadata.namespace": "models", "metadata.name": "modelrollout-7d9f"}
+    told = {
+        each["name"]: each["value"] if "value" in each else downward[each["valueFrom"]["fieldRef"]["fieldPath"]]
+        for each in container["env"]
+    }
 
-    options = program.parser().parse_args(command)
-    told = settings.read({variable["name"]: variable["value"] for variable in container["env"]})
+    arguments = [argument.replace("$(POD_NAMESPACE)", told["POD_NAMESPACE"]) for argument in container["args"]]
+    options = program.parser().parse_args(arguments)
+    chosen = settings.read(told)
 
-    assert container["args"] == command
+    assert arguments == command
     assert options.all_namespaces != bool(options.namespace)
-    assert (told.host, told.metrics_port, told.health_port, told.log_format) == ("0.0.0.0", 8080, 8081, "json")
+    assert (chosen.host, chosen.metrics_port, chosen.health_port, chosen.log_format) == ("0.0.0.0", 8080, 8081, "json")
+    assert (chosen.lease_namespace, chosen.lease_name) == ("models", "modelrollout")
+    assert told["POD_ID"] == "modelrollout-7d9f"
     assert pod["enableServiceLinks"] is False
 
 
+def test_without_election_one_operator_is_gone_before_the_next_comes(release: Release) -> None:
+    deployment = one(release.render(ALONE), "Deployment")["spec"]
+    (container,) = deployment["template"]["spec"]["containers"]
+
+    assert (deployment["replicas"], deployment["strategy"]) == (1, {"type": "Recreate"})
+    assert not [each["name"] for each in container["env"] if "LEASE" in each["name"]]
+
+
 @pytest.mark.usefixtures("installed")
-def test_the_pod_is_allowed_where_only_restricted_pods_are(stack: Stack) -> None:
+def test_the_pods_are_allowed_where_only_restricted_pods_are(stack: Stack, release: Release) -> None:
     stack.kubectl("label", "namespace", stack.namespace, "pod-security.kubernetes.io/enforce=restricted", "--overwrite")
-    template = _one(_render(stack, []), "Deployment")["spec"]["template"]
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "operator"}, "spec": template["spec"]}
-    create = ("--namespace", stack.namespace, "create", "--dry-run=server", "-f", "-")
+    operator = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "operator"}, "spec": _pod(release)}
+    create = ("--namespace", stack.namespace, "create", "--dry-run=server", "--validate=strict", "-f", "-")
 
-    stack.kubectl(*create, input=json.dumps(pod))
-
-    pod["spec"]["containers"][0]["securityContext"].pop("capabilities")
-    with pytest.raises(CommandError, match="violates PodSecurity"):
+    for pod in (operator, release.test_pod()):
         stack.kubectl(*create, input=json.dumps(pod))
 
-
-# -- what it installs, grants and leaves behind
-
-
-def test_it_says_what_to_do_next(stack: Stack, installed: str) -> None:
-    manifest = installed.split("<<EOF\n", 1)[1].split("\n  EOF", 1)[0]
-
-    assert f"runs the rollouts of the namespace {stack.namespace}" in installed
-    stack.kubectl("--namespace", stack.namespace, "create", "--dry-run=server", "-f", "-", input=manifest)
+        pod["spec"]["containers"][0]["securityContext"].pop("capabilities")
+        with pytest.raises(CommandError, match="violates PodSecurity"):
+            stack.kubectl(*create, input=json.dumps(pod))
 
 
-@pytest.mark.usefixtures("installed")
-def test_the_account_has_these_rights_in_its_namespace_and_no_other(stack: Stack) -> None:
-    account = _account(stack)
+def test_nothing_takes_the_pod_of_helm_test_for_an_operator(release: Release) -> None:
+    labels = release.test_pod()["metadata"]["labels"].items()
+    manifests = release.render()
+    selectors = [
+        one(manifests, "Deployment")["spec"]["selector"]["matchLabels"],
+        one(manifests, "PodDisruptionBudget")["spec"]["selector"]["matchLabels"],
+        one(manifests, "Service")["spec"]["selector"],
+    ]
 
-    assert _rights(stack, stack.namespace, account) == RIGHTS
-    assert _rights(stack, "other", account) == set()
-
-
-@pytest.mark.parametrize(
-    "installed", [["watchNamespaces={one,two}", "prometheus.secretNames={prom-auth}"]], indirect=True
-)
-@pytest.mark.usefixtures("installed")
-def test_the_rights_are_where_it_watches_with_the_named_secrets(stack: Stack) -> None:
-    account = _account(stack)
-
-    for namespace in ("one", "two"):
-        assert _rights(stack, namespace, account) == RIGHTS | {"get /secrets prom-auth"}
-    for namespace in (stack.namespace, "other"):
-        assert _rights(stack, namespace, account) == set()
+    assert [selector for selector in selectors if selector.items() <= labels] == []
 
 
-@pytest.mark.parametrize("installed", [["clusterWide=true"]], indirect=True)
-@pytest.mark.usefixtures("installed")
-def test_the_rights_are_everywhere_when_it_is_cluster_wide(stack: Stack) -> None:
-    account = _account(stack)
-
-    for namespace in (stack.namespace, "one", "other"):
-        assert _rights(stack, namespace, account) == RIGHTS
+# -- what watches it
 
 
-@pytest.mark.usefixtures("installed")
-def test_the_account_may_do_its_work_and_nothing_else(stack: Stack) -> None:
-    account = _account(stack)
+def test_the_alerts_are_those_of_the_file_with_links_to_runbooks_that_exist(release: Release) -> None:
+    (values, _) = VALUE_SETS["alerts with runbooks, one left out"]
+    rule = one(release.render(values), "PrometheusRule")
+    alerts = [alert for group in rule["spec"]["groups"] for alert in group["rules"]]
+    expected = [
+        alert for group in ALERTS["groups"] for alert in group["rules"] if alert["alert"] != "ModelRolloutStuck"
+    ]
 
-    assert {question: _may(stack, account, question) for question in ANSWERS} == ANSWERS
+    assert rule["metadata"]["labels"]["release"] == "prom"
+    assert [(alert["alert"], alert["expr"]) for alert in alerts] == [(each["alert"], each["expr"]) for each in expected]
+    for alert in alerts:
+        page = alert["annotations"]["runbook_url"].removeprefix("https://example.com/runbooks/")
+        assert (paths.ROOT / "docs" / "runbooks" / page).exists()
+    plain = one(release.render(["prometheusRule.enabled=true"]), "PrometheusRule")
+    assert "runbook_url" not in json.dumps(plain)
 
 
-def _may(stack: Stack, account: Path, question: str) -> bool:
-    try:
-        stack.kubectl("auth", "can-i", *question.split(), kubeconfig=account)
-    except CommandError as refusal:
-        if "error" in str(refusal).lower():
-            raise
-        return False
-    return True
+def test_each_dashboard_is_in_a_map_that_grafana_finds(release: Release) -> None:
+    (values, _) = VALUE_SETS["dashboards elsewhere"]
+    maps = [each for each in release.render(values) if each["kind"] == "ConfigMap"]
+    files = {file.name: file.read_text() for file in (paths.CHART / "files" / "dashboards").glob("*.json")}
+
+    assert {name: text for each in maps for name, text in each["data"].items()} == files
+    for each in maps:
+        assert each["metadata"]["labels"]["grafana_dashboard"] == "1"
+        assert each["metadata"]["annotations"] == {"grafana_folder": "ML"}
+        assert each["metadata"]["namespace"] == "monitoring"
 
 
-def test_rollouts_outlive_the_release_and_the_next_one_finds_them(stack: Stack) -> None:
-    rollout = (paths.ROOT / "operator" / "tests" / "api" / "corpus" / "good" / "minimal.yaml").read_text()
-    _install(stack, [])
-    stack.kubectl("create", "-f", "-", input=rollout)
+def test_a_narrow_network_policy_names_what_the_operator_needs(release: Release) -> None:
+    (values, _) = VALUE_SETS["a narrow network policy"]
+    spec = one(release.render(values), "NetworkPolicy")["spec"]
+    metrics, health = spec["ingress"]
+    known, more = spec["egress"]
 
-    stack.helm("uninstall", "modelrollout", "--namespace", stack.namespace)
-
-    left = stack.kubectl("--namespace", stack.namespace, "get", "deployments,roles,rolebindings,services", "-o", "name")
-    assert "modelrollout" not in left
-    assert "financial-predictor" in stack.kubectl("get", "modelrollouts", "--namespace", "default")
-    _install(stack, [])
-    assert "financial-predictor" in stack.kubectl("get", "modelrollouts", "--namespace", "default")
-    stack.helm("uninstall", "modelrollout", "--namespace", stack.namespace)
-    stack.kubectl("delete", "modelrollout", "financial-predictor", "--namespace", "default")
+    assert [port["port"] for port in known["ports"]] == [53, 53, 8443, 443]
+    assert more == {"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}
+    assert {"namespaceSelector": {"matchLabels": {"team": "monitoring"}}} in metrics["from"]
+    assert {"podSelector": {"matchLabels": release.test_pod()["metadata"]["labels"]}} in metrics["from"]
+    assert "from" not in health

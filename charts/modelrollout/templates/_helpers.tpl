@@ -41,10 +41,20 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 
 {{/* The namespaces whose rollouts are run, as JSON; meaningless with clusterWide. */}}
 {{- define "modelrollout.namespaces" -}}
-{{- if and .Values.clusterWide .Values.watchNamespaces -}}
-{{- fail "clusterWide already covers watchNamespaces: set one of the two" -}}
-{{- end -}}
 {{- default (list .Release.Namespace) .Values.watchNamespaces | toJson -}}
+{{- end -}}
+
+{{/* A release from before these values existed lacks them when it is upgraded with --reuse-values: then they are off. */}}
+{{- define "modelrollout.hasElection" -}}
+{{- if (.Values.leaderElection).enabled -}}true{{- end -}}
+{{- end -}}
+
+{{- define "modelrollout.keepsDefinition" -}}
+{{- dig "keep" true .Values.crds -}}
+{{- end -}}
+
+{{- define "modelrollout.replicas" -}}
+{{- default 1 .Values.replicas -}}
 {{- end -}}
 
 {{/* The rights, one verb too few for nothing and one too many for nothing. */}}
@@ -76,4 +86,32 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
   resourceNames: {{ toJson . }}
   verbs: [get]
 {{- end }}
+{{- end -}}
+
+{{/* Who may do what with the Lease, and with no other. Names do not restrict `create`: there is no object yet. */}}
+{{- define "modelrollout.leaseRules" -}}
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [create]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  resourceNames: [{{ include "modelrollout.fullname" . }}]
+  verbs: [get, patch, update]
+{{- end -}}
+
+{{/* As values.yaml has it, for releases upgraded with --reuse-values from before it was a value. */}}
+{{- define "modelrollout.podSecurityContext" -}}
+{{- $restricted := dict "runAsNonRoot" true "runAsUser" 65532 "runAsGroup" 65532 "fsGroup" 65532 -}}
+{{- $_ := set $restricted "seccompProfile" (dict "type" "RuntimeDefault") -}}
+{{- default $restricted .Values.podSecurityContext | toYaml -}}
+{{- end -}}
+
+{{- define "modelrollout.metricsName" -}}
+{{ include "modelrollout.fullname" . | trunc 55 | trimSuffix "-" }}-metrics
+{{- end -}}
+
+{{/* Not the selector's: the Service and the Deployment must not take the test's pod for one of theirs. */}}
+{{- define "modelrollout.testLabels" -}}
+app.kubernetes.io/name: {{ printf "%s-test" (default .Chart.Name .Values.nameOverride | trunc 58 | trimSuffix "-") }}
+app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
