@@ -8,10 +8,13 @@ NO_DEFINITION = (
     "the cluster does not know ModelRollouts: install the operator with its CustomResourceDefinition, "
     "kubectl apply --server-side -f crds/modelrollouts.yaml or helm install modelrollout charts/modelrollout"
 )
+NO_SELDON = "the cluster does not know Seldon's Experiments and Models: install Seldon Core 2 and its definitions"
 _FORBIDDEN = re.compile(
     r'User "(?P<user>[^"]*)" cannot (?P<verb>\w+) resource "(?P<resource>[^"]*)" in API group "(?P<group>[^"]*)"'
     r'(?: in the namespace "(?P<namespace>[^"]*)")?'
 )
+_NOT_FOUND = re.compile(r'modelrollouts\.modelrollout\.io "(?P<name>[^"]*)" not found')
+_SELDON = re.compile(r'type "(experiments|models)')
 
 
 def sentence(stderr: str, arguments: Sequence[str]) -> str:
@@ -20,7 +23,9 @@ def sentence(stderr: str, arguments: Sequence[str]) -> str:
     if forbidden := _FORBIDDEN.search(text):
         return _not_allowed(**forbidden.groupdict())
     if "the server doesn't have a resource type" in text or "no matches for kind" in text:
-        return NO_DEFINITION if "modelrollout" in text.lower() else _bare(text)
+        return NO_DEFINITION if "modelrollout" in text.lower() else NO_SELDON if _SELDON.search(text) else _bare(text)
+    if found := _NOT_FOUND.search(text):
+        return f"there is no rollout '{found['name']}' there: look for it with kubectl modelrollout list -A"
     if "unknown flag" in text or "unknown shorthand flag" in text or "unknown command" in text:
         return (
             f"this kubectl is too old for 'kubectl {arguments[0]}' as it was called ({_bare(text)}): take 1.26 or newer"

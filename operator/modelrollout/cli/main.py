@@ -58,17 +58,17 @@ def parser(command: str, program: str | None = None) -> argparse.ArgumentParser:
 def called() -> str:
     """What people type to reach this program."""
     name = Path(sys.argv[0]).name
-    return PLUGIN if name.startswith("kubectl-") or not name else name
+    return PLUGIN if name.startswith(("kubectl-", "kubectl_")) or not name else name
 
 
 def _run(arguments: list[str]) -> int:
-    first = _first(called())
-    options = first.parse_args(arguments)
+    top = first()
+    options = top.parse_args(arguments)
     if options.command is None:
-        first.print_help(sys.stderr)
+        top.print_help(sys.stderr)
         return USAGE
     if options.command not in COMMANDS:
-        raise Refused(f"no command '{options.command}': {first.prog} --help lists them", USAGE)
+        raise Refused(f"no command '{options.command}': {top.prog} --help lists them", USAGE)
     rest = options.rest
     del options.rest
     # What was said before the command holds unless it is said again after it.
@@ -76,20 +76,21 @@ def _run(arguments: list[str]) -> int:
     return _module(options.command).run(options)
 
 
-def _first(program: str) -> argparse.ArgumentParser:
+def first() -> argparse.ArgumentParser:
     """The command line up to the command."""
-    first = argparse.ArgumentParser(
+    program = called()
+    made = argparse.ArgumentParser(
         prog=program,
         usage=f"{program} [options] COMMAND ...",
         description="See what a ModelRollout does and why, and tell it what to do.\n\n" + _table(),
         epilog=f"{EXITS}\n\n{program} COMMAND --help says more of one command.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    kube.add_options(first)
-    screen.add_options(first)
-    first.add_argument("command", nargs="?", metavar="COMMAND", help=argparse.SUPPRESS)
-    first.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
-    return first
+    kube.add_options(made)
+    screen.add_options(made)
+    made.add_argument("command", nargs="?", metavar="COMMAND", help=argparse.SUPPRESS)
+    made.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    return made
 
 
 def _table() -> str:

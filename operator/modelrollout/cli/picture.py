@@ -87,6 +87,9 @@ def _arm(arm: Arm) -> str:
 
 
 def _parts(parts: Sequence[Part]) -> Row:
+    reasons = {one.why for one in parts}
+    if len(reasons) == 1 and parts[0].is_ready is None:
+        return row((f"not known: {parts[0].why}", "careful"), label="serving")
     return row(*(_part(one) for one in parts), label="serving")
 
 

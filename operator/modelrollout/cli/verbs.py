@@ -8,7 +8,6 @@ import argparse
 import getpass
 import json
 import secrets
-import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -113,7 +112,7 @@ def _answer(kubectl: Kubectl, name: str, order: Order, longest: float) -> tuple[
             break
     raise Refused(
         f"{order.verb} {name} was said, and nobody answered within {longest:g} s: check that the operator runs and "
-        f"watches this namespace; the order stays on the rollout as {shlex.quote(orders.ACTION)}",
+        f"watches this namespace; to take it back: kubectl annotate mro {name} {orders.ACTION}-",
         TIMEOUT,
     )
 

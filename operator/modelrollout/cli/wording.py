@@ -19,6 +19,7 @@ STYLES = {
 VERDICTS = {"Pass": "pass", "Fail": "FAIL", "Inconclusive": "undecided", "NoData": "no data"}
 _BAR = 10
 _NEVER = "never"
+_STUCK = {"GuardrailFailed", "Inconclusive"}  # why a rollout can be paused until a person decides
 
 
 def hint(verb: str, rollout: Rollout) -> str:
@@ -79,6 +80,8 @@ def cure(rollout: Rollout) -> str:
         return f"to let it go on: {hint('approve', rollout)}"
     if rollout.pause is not None:
         return f"to let it go on: {hint('resume', rollout)}"
+    if (paused := rollout.condition("Paused")) is not None and paused.reason in _STUCK:
+        return f"to go on all the same: {hint('skip', rollout)}; to end it: {hint('abort', rollout)}"
     if rollout.outcome == "RolledBack":
         return f"to try again: change the candidate, or {hint('retry', rollout)}"
     return ""
