@@ -236,22 +236,31 @@ def prometheus(ground: Ground) -> Part:
     )
 
 
-def operator(ground: Ground, kubeconfig: Path, namespace: str, environment: Mapping[str, str]) -> Part:
-    """The operator under the rights of `kubeconfig`; `environment` goes over the stack's own settings for it."""
+def operator(
+    ground: Ground, kubeconfig: Path, namespace: str, environment: Mapping[str, str], name: str = "operator"
+) -> Part:
+    """The operator under the rights of `kubeconfig`; `environment` goes over the stack's own settings for it.
+
+    As part `standby` it is a second replica; Prometheus does not scrape that one.
+    """
     ports = ground.ports
+    metrics, health = {
+        "operator": (ports.operator_metrics, ports.operator_health),
+        "standby": (ports.standby_metrics, ports.standby_health),
+    }[name]
     defaults = {
         "KUBECONFIG": str(kubeconfig),
         "MODELROLLOUT_PROMETHEUS_ADDRESS": ground.url(ports.prometheus),
         "MODELROLLOUT_SCRAPE_INTERVAL": f"{round(1000 * ground.settings.scrape_seconds)}ms",
-        "MODELROLLOUT_METRICS_PORT": str(ports.operator_metrics),
-        "MODELROLLOUT_HEALTH_PORT": str(ports.operator_health),
+        "MODELROLLOUT_METRICS_PORT": str(metrics),
+        "MODELROLLOUT_HEALTH_PORT": str(health),
     }
     return Part(
-        name="operator",
+        name=name,
         command=(sys.executable, "-m", "modelrollout", "run", "--namespace", namespace),
-        address=ground.url(ports.operator_metrics, "/metrics"),
-        ports=(ports.operator_metrics, ports.operator_health),
-        ready=Ready(ground.url(ports.operator_health, "/healthz")),
+        address=ground.url(metrics, "/metrics"),
+        ports=(metrics, health),
+        ready=Ready(ground.url(health, "/healthz")),
         environment={**_python(), **defaults, **environment},
     )
 

@@ -39,6 +39,8 @@ class Ports:
     prometheus: int
     operator_metrics: int
     operator_health: int
+    standby_metrics: int
+    standby_health: int
 
 
 @dataclass(frozen=True)

@@ -198,20 +198,26 @@ class Stack:
         kubeconfig: Path | None = None,
         namespace: str | None = None,
         environment: Mapping[str, str] | None = None,
+        name: str = "operator",
     ) -> Process:
-        """Starts the operator as part `operator` and waits until it answers on /healthz; replaces one that runs.
+        """Starts the operator as part `name` and waits until it answers on /healthz; replaces one that runs.
 
-        It has the rights of `kubeconfig`, by default those of the installed chart's ServiceAccount.
-        `environment` goes over the stack's settings for it. Raises `PartError`.
+        A second replica beside `operator` is called `standby`. It has the rights of `kubeconfig`, by default those of
+        the installed chart's ServiceAccount. `environment` goes over the stack's settings for it. Raises `PartError`.
         """
-        if "operator" in self._processes:
-            self._processes["operator"].stop()
+        self.stop_operator(name)
         rights = kubeconfig or self.access.operator_kubeconfig()
-        part = plan.operator(self._standing(), rights, namespace or self.namespace, environment or {})
-        process = self._processes["operator"] = self._process(part)
+        part = plan.operator(self._standing(), rights, namespace or self.namespace, environment or {}, name)
+        process = self._processes[name] = self._process(part)
         process.start()
         self._note_time(process)
         return process
+
+    def stop_operator(self, name: str = "operator") -> None:
+        """Ends the operator by SIGTERM; from then on it is no part of the stack. Nothing happens when it is none."""
+        process = self._processes.pop(name, None)
+        if process:
+            process.stop()
 
     def note_deaths(self) -> list[Process]:
         """Parts that ended since the last call though nobody asked them to."""
@@ -313,9 +319,8 @@ class Stack:
 
     def _stop_parts(self) -> None:
         """The operator by SIGTERM, so that it lets go of its Lease; the rest at once: their data ends with them."""
-        operator = self._processes.pop("operator", None)
-        if operator:
-            operator.stop()
+        self.stop_operator("operator")
+        self.stop_operator("standby")
         for process in reversed(self._processes.values()):
             process.kill()
         self._processes = {}
