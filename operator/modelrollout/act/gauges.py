@@ -77,10 +77,6 @@ class Gauges(Collector):
         """The rollout is gone, and its series with it."""
         self._shown.pop((namespace, name), None)
 
-    def clear(self) -> None:
-        """This process runs no rollout any more."""
-        self._shown.clear()
-
     def collect(self) -> Iterable[Family]:
         """For Prometheus."""
         families = {series: _family(series) for series in telemetry.OF_ROLLOUTS}
