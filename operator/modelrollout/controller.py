@@ -2,6 +2,9 @@
 
     ModelRollout -> parse -> observe (API server, Prometheus) -> plan.next_step -> status, Experiment, Events
 
+What a person tells is decided before Prometheus is asked, and ends the asking that is under way: nobody who aborts
+waits for a query that hangs.
+
 Most looks change nothing but the evidence: for these what was read before is enough, as long as the watch has told of
 nothing newer. Before anything else is written, everything is read again and decided anew.
 
@@ -25,17 +28,19 @@ from modelrollout.act.execute import execute
 from modelrollout.act.gauges import GAUGES
 from modelrollout.api import spec as api_spec
 from modelrollout.api.contract import seconds
+from modelrollout.api.orders import ACTION
 from modelrollout.api.spec import RolloutSpec
 from modelrollout.api.status import RolloutStatus
 from modelrollout.cluster import EXPERIMENT, MODEL, ROLLOUT, Cluster, Kind, Object
 from modelrollout.judge.histograms import Histogram
-from modelrollout.observe import looks, memory, seldon, shown, views
+from modelrollout.observe import looks, memory, seldon, shown, views, writers
 from modelrollout.observe.batching import Reader
+from modelrollout.observe.calls import Call, Calls, Overtaken
 from modelrollout.observe.history import HistoryAsk, read_windows
 from modelrollout.observe.memory import Key, Memory, Seen
 from modelrollout.observe.prometheus import Connection
 from modelrollout.observe.settling import Settling
-from modelrollout.plan import attempts, grid, machine, standing, steering
+from modelrollout.plan import attempts, grid, machine, orders, steering
 from modelrollout.plan.actions import Decision
 from modelrollout.plan.world import History, LookData, NoData, World
 from modelrollout.settings import Settings
@@ -64,6 +69,7 @@ class Controller:
         self._live: dict[str, Live] = {}
         self._refusals: dict[Key, str] = {}
         self._memory = Memory()
+        self._calls = Calls()
         self._one_day = asyncio.Lock()
         self._reporter = socket.gethostname()[:120]
         self.settling = Settling()
@@ -74,16 +80,20 @@ class Controller:
         Raises ClusterConflict and ClusterUnavailable; coming again is always right.
         """
         self._memory.concern(key, memory.reference(ROLLOUT, key))
-        try:
-            return await self._reconcile(key)
-        except errors.RolloutError:
-            self._memory.forget(key)
-            raise
+        while True:
+            try:
+                with self._calls.attending(key) as call:
+                    return await self._reconcile(key, call)
+            except Overtaken:
+                self._memory.forget(key)
+            except errors.RolloutError:
+                self._memory.forget(key)
+                raise
 
-    async def _reconcile(self, key: Key) -> float | None:
+    async def _reconcile(self, key: Key, call: Call) -> float | None:
         remembered = self._memory.recall(key, self._clock())
         if remembered is not None:
-            status, world, decision = await self._decide(key, remembered)
+            status, world, decision = await self._decide(key, remembered, call)
             if not _is_decided(decision, remembered.written):
                 return await self._carry_out(key, remembered, status, world, decision)
         rollout = await self._cluster.get(ROLLOUT, key.namespace, key.name)
@@ -97,7 +107,7 @@ class Controller:
         if spec is None:
             return await self._refuse(rollout, read_status(rollout), refusal)
         seen = await self._see(key, rollout, spec)
-        return await self._carry_out(key, seen, *await self._decide_for_good(key, seen))
+        return await self._carry_out(key, seen, *await self._decide_for_good(key, seen, call))
 
     async def release(self, rollout: Object) -> None:
         """Put all traffic back on the baseline before the rollout goes. The Experiment goes with it."""
@@ -119,6 +129,8 @@ class Controller:
         """Take in what the watch tells of an object (None: it is gone); the rollouts that must look at the world."""
         if kind is ROLLOUT and found is None:
             GAUGES.forget(changed.namespace, changed.name)
+        if kind is ROLLOUT and found is not None:
+            self._calls.hear(changed, _told(found))
         return self._memory.hear(memory.reference(kind, changed), memory.version(found))
 
     def _newest(self, rollout: Object, written: RolloutStatus) -> RolloutStatus:
@@ -128,12 +140,15 @@ class Controller:
             return written
         return live.status.model_copy(update={"kopf": written.kopf})
 
-    async def _refuse(self, rollout: Object, written: RolloutStatus, sentence: str) -> float:
-        status = standing.invalid(written, sentence, rollout["metadata"]["generation"], self._clock())
-        if status != written:
-            await statuses.write(self._cluster, rollout, status)
-        GAUGES.show(rollout["metadata"]["namespace"], rollout["metadata"]["name"], status)
-        return self._clock() + standing.RESYNC_SECONDS
+    async def _refuse(self, rollout: Object, written: RolloutStatus, sentence: str) -> float | None:
+        metadata, world = rollout["metadata"], self._around(rollout, self._settings.scrape_seconds)
+        decision = machine.refuse(written, sentence, world, self._clock(), metadata["name"])
+        if decision.status != written:
+            await statuses.write(self._cluster, rollout, decision.status)
+        GAUGES.show(metadata["namespace"], metadata["name"], decision.status)
+        for notice in decision.notices:
+            await events.emit(self._cluster, rollout, notice, self._clock(), self._reporter)
+        return decision.check_again_at
 
     async def _see(self, key: Key, rollout: Object, spec: RolloutSpec) -> Seen:
         """Read what this rollout is about, and remember it."""
@@ -165,33 +180,45 @@ class Controller:
             self._memory.concern(key, memory.reference(EXPERIMENT, Key(key.namespace, holder)))
         return holder
 
-    async def _decide(self, key: Key, seen: Seen) -> tuple[RolloutStatus, World, Decision]:
-        status = self._newest(seen.rollout, seen.written)
-        world = await self._with_metrics(self._world(seen), key, seen.spec, status)
+    async def _decide(self, key: Key, seen: Seen, call: Call) -> tuple[RolloutStatus, World, Decision]:
+        status, world = self._newest(seen.rollout, seen.written), self._world(seen)
+        if orders.is_new(status, world.told):
+            world = replace(world, is_asked=False)
+        else:
+            world = await call.unless_called(world.told, self._with_metrics(world, key, seen.spec, status))
         return status, world, self._next_step(key, seen.spec, status, world)
 
-    async def _decide_for_good(self, key: Key, seen: Seen) -> tuple[RolloutStatus, World, Decision]:
+    async def _decide_for_good(self, key: Key, seen: Seen, call: Call) -> tuple[RolloutStatus, World, Decision]:
         """The same, with the baseline's day where evidence begins: a day of samples, so nobody else asks for it."""
-        status, world, decision = await self._decide(key, seen)
+        status, world, decision = await self._decide(key, seen, call)
         if not machine.begins_evidence(seen.spec, status, decision.status):
             return status, world, decision
-        world = replace(world, windows=await self._windows(world, key, seen.spec))
+        windows = await call.unless_called(world.told, self._windows(world, key, seen.spec))
+        world = replace(world, windows=windows)
         return status, world, self._next_step(key, seen.spec, status, world)
 
     def _next_step(self, key: Key, spec: RolloutSpec, status: RolloutStatus, world: World) -> Decision:
         return machine.next_step(spec, status, world, self._clock(), key.name, self._refusals.get(key, ""))
 
     def _world(self, seen: Seen) -> World:
-        view, metadata = seen.experiment, seen.rollout["metadata"]
+        view = seen.experiment
         if view is not None:
             view = replace(view, settled=self.settling.has_settled(view.uid, view.generation))
+        around = self._around(seen.rollout, views.scrape_seconds(seen.spec, self._settings.scrape_seconds))
+        return replace(around, experiment=view, models=seen.models, default_holder=seen.default_holder)
+
+    def _around(self, rollout: Object, scrape_seconds: float) -> World:
+        """What the rollout's own object tells of the world."""
+        metadata = rollout["metadata"]
         return World(
-            experiment=view,
-            models=seen.models,
+            experiment=None,
+            models={},
             generation=metadata["generation"],
             uid=metadata["uid"],
-            scrape_seconds=views.scrape_seconds(seen.spec, self._settings.scrape_seconds),
-            default_holder=seen.default_holder,
+            scrape_seconds=scrape_seconds,
+            told=_told(rollout),
+            told_by=writers.of_action(metadata),
+            edited_by=writers.of_spec(metadata),
         )
 
     async def _with_metrics(self, world: World, key: Key, spec: RolloutSpec, status: RolloutStatus) -> World:
@@ -287,7 +314,7 @@ class Controller:
         finally:  # the decision stands in the status by now, and a write that failed is made again
             for notice in decision.notices:
                 await events.emit(self._cluster, seen.rollout, notice, self._clock(), self._reporter)
-        return decision.check_again_at
+        return decision.check_again_at if world.is_asked else decided_at
 
 
 def read_status(rollout: Object) -> RolloutStatus:
@@ -306,6 +333,11 @@ def _spec_to_follow(rollout: Object) -> tuple[RolloutSpec | None, str]:
         return api_spec.parse(rollout["spec"]), ""
     except errors.SpecInvalid as refused:
         return attempts.followed(read_status(rollout)), str(refused)
+
+
+def _told(rollout: Object) -> str:
+    """What a person tells the rollout to do; empty without a word."""
+    return str((rollout["metadata"].get("annotations") or {}).get(ACTION, ""))
 
 
 def _ours(status: RolloutStatus) -> RolloutStatus:

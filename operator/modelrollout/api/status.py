@@ -130,7 +130,7 @@ class EngineState(Contract):
 class JudgedBlocks(Contract):
     """Blocks of equal length that were judged one after the other: what `replay` reads again."""
 
-    stage: int = Field(ge=0, description="Which stage they belong to, from 0.")
+    stage: int = Field(ge=0, description="Which stage they belong to, from 0; an approval's to the stage before it.")
     gate: bool = Field(False, description="Before the first of them, evidence to pass began anew.")
     since: float = Field(description="When the first of them began, Unix seconds.")
     seconds: float = Field(0.0, description="How long each of them is.")
@@ -179,6 +179,13 @@ class StageStatus(Contract):
     arm_requests: list[int] = Field([], max_length=16, description="Requests in it: baseline, then candidates.")
     approved_by: str = Field("", max_length=256, description="Who approved; empty until somebody does.")
     expires_at: float | None = Field(None, description="When the approval's deadline is over, Unix seconds.")
+    weight_before: int | None = Field(
+        None,
+        description=(
+            "Entered by hand: the smallest weight above 0 that may still have been in force then, 0 for none. "
+            "Empty: that of the stage before."
+        ),
+    )
     warnings: list[Annotated[str, Field(max_length=512)]] = Field(
         [], max_length=16, description="What this stage will probably not do as it goes, with the cure."
     )
@@ -243,6 +250,9 @@ class RolloutStatus(Contract):
     no_data_since: float | None = Field(None, description="Looks have found nothing since then, Unix seconds.")
     pause: Pause | None = Field(None, description="Set while a person holds the rollout.")
     last_handled_action: HandledAction | None = Field(None, description="What a person told last, and what came of it.")
+    used_tokens: list[Annotated[str, Field(max_length=64)]] = Field(
+        [], max_length=50, description="Tokens of earlier actions, newest first: none of them acts again."
+    )
     verdict: Verdict = Field(Verdict.INCONCLUSIVE, description="All guardrails together.")
     guardrails: list[GuardrailStatus] = Field(
         [], max_length=16, description="Where each guardrail stands.", json_schema_extra=BY_NAME

@@ -9,7 +9,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from modelrollout.cluster import FENCE, FIELD_MANAGER
+from modelrollout.cluster import FENCE
+from modelrollout.observe import writers
 from modelrollout.plan.world import ExperimentView, ModelView, Weights
 
 REFUSED = "code = FailedPrecondition desc = "
@@ -30,7 +31,7 @@ def experiment(found: Mapping[str, Any], rollout_uid: str, settled: bool) -> Exp
         settled=settled,
         owner=_owner(metadata, rollout_uid),
         refusal=_refusal(conditions),
-        writer=_writer(metadata),
+        writer=writers.of_spec(metadata),
         fence=(metadata.get("annotations") or {}).get(FENCE, ""),
         is_annotated=bool(metadata.get("annotations")),
     )
@@ -48,6 +49,7 @@ def model(found: Mapping[str, Any]) -> ModelView:
         is_ready=ready.get("status") == "True",
         artefact=hashlib.sha256(text).hexdigest()[:16],
         reason=": ".join(said) if status else "Seldon has not said anything of it yet",
+        edited_by=writers.of_spec(found["metadata"]),
     )
 
 
@@ -81,21 +83,10 @@ def _owner(metadata: Mapping[str, Any], rollout_uid: str) -> str:
         return ""
     if owners:
         return f"{owners[0]['kind']} {owners[0]['name']}"
-    return f"somebody else (last written by {_writer(metadata) or 'an unknown tool'})"
+    return f"somebody else (last written by {writers.of_spec(metadata) or 'an unknown tool'})"
 
 
 def _refusal(conditions: Mapping[str, Mapping[str, Any]]) -> str:
     """Seldon's own word. The condition also says that its scheduler was away, and it is never cleared."""
     reason = str(conditions.get("ModelReady", {}).get("reason", ""))
     return reason.partition(REFUSED)[2]
-
-
-def _writer(metadata: Mapping[str, Any]) -> str:
-    """The field manager, other than ours, that wrote the spec last."""
-    entries = [
-        entry
-        for entry in metadata.get("managedFields") or []
-        if "f:spec" in (entry.get("fieldsV1") or {}) and entry.get("manager") != FIELD_MANAGER
-    ]
-    newest: Mapping[str, Any] = max(entries, key=lambda entry: str(entry.get("time", "")), default={})
-    return str(newest.get("manager", ""))

@@ -19,9 +19,15 @@ def begin(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
     """The draft of the attempt that this spec and these artefacts ask for."""
     draft = _remember_spec(draft, spec, world)
     status = draft.status
-    why = _why_new(status, spec, world)
+    why, by = _why_new(status, spec, world)
     if not why:
-        return _note_policy(_remember_artefacts(draft, spec, world), spec)
+        return _note_policy(_remember_artefacts(draft, spec, world), spec, world)
+    return anew(draft, spec, world, why, by)
+
+
+def anew(draft: Draft, spec: RolloutSpec, world: World, why: str, by: str = "") -> Draft:
+    """The draft of a new attempt; the one before is superseded if it still ran. `by` is on whose word."""
+    status = draft.status
     fresh = RolloutStatus(
         attempt=status.attempt + 1,
         revision=hashes.revision(spec),
@@ -32,6 +38,8 @@ def begin(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
             candidate_weight=status.traffic.candidate_weight,
             experiment_uid=status.traffic.experiment_uid,
         ),
+        last_handled_action=status.last_handled_action,
+        used_tokens=status.used_tokens,
         conditions=status.conditions,
         history=status.history,
         kopf=status.kopf,
@@ -39,7 +47,7 @@ def begin(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
     started = replace(draft, status=fresh)
     if status.attempt and status.outcome is None:
         message = f"{Outcome.SUPERSEDED} attempt {status.attempt}: {why}"
-        started = started.recording(Reason.SUPERSEDED, message, 0)
+        started = started.recording(Reason.SUPERSEDED, message, 0, by=by)
     message = f"Attempt {fresh.attempt} begins: {spec.candidate.name} against {spec.baseline.name}"
     return _remember_artefacts(started.recording(Reason.ATTEMPT_STARTED, message, 0), spec, world)
 
@@ -68,16 +76,17 @@ def _remember_spec(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
     return draft.change(followed=text if len(text) <= LONGEST_SPEC else "")
 
 
-def _why_new(status: RolloutStatus, spec: RolloutSpec, world: World) -> str:
+def _why_new(status: RolloutStatus, spec: RolloutSpec, world: World) -> tuple[str, str]:
+    """(why a new attempt is due, on whose word); both empty when none is."""
     if status.attempt == 0:
-        return "it is the first"
+        return "it is the first", ""
     if status.revision != hashes.revision(spec):
-        return "the models or the stages of the spec changed"
+        return "the models or the stages of the spec changed", world.edited_by
     for known in status.artefacts:
         model = world.models.get(known.name)
         if model and model.artefact != known.hash:
-            return f"model {known.name} got a new version"
-    return ""
+            return f"model {known.name} got a new version", model.edited_by
+    return "", ""
 
 
 def _remember_artefacts(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
@@ -88,7 +97,7 @@ def _remember_artefacts(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
     return draft.change(artefacts=[Artefact(name=name, hash=known[name]) for name in names if name in known])
 
 
-def _note_policy(draft: Draft, spec: RolloutSpec) -> Draft:
+def _note_policy(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
     """Guardrails and analysis may change in mid-run: the next look uses them, and the history says so.
 
     Until then nothing is known: a verdict under the old guardrails must neither open a stage nor hold one.
@@ -103,4 +112,4 @@ def _note_policy(draft: Draft, spec: RolloutSpec) -> Draft:
     kept = [rail for rail in status.guardrails if rail.name in same]
     message = "Guardrails or analysis changed: the next look uses them; changed guardrails begin their evidence anew"
     draft = draft.change(guardrails=kept, verdict=Verdict.INCONCLUSIVE)
-    return draft.recording(Reason.POLICY_CHANGED, message, status.traffic.candidate_weight)
+    return draft.recording(Reason.POLICY_CHANGED, message, status.traffic.candidate_weight, by=world.edited_by)

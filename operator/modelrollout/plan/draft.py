@@ -26,7 +26,8 @@ class Hold:
 class Draft:
     """Status so far, what shall be done, and why we stay (if we do).
 
-    `refusal` says what is wrong with the present spec; what is followed then is the last valid one.
+    `rollout` is the object's name. `refusal` says what is wrong with the present spec; what is followed then is the
+    last valid one.
     """
 
     status: RolloutStatus
@@ -36,6 +37,7 @@ class Draft:
     hold: Hold | None = None
     drift: str = ""
     refusal: str = ""
+    rollout: str = ""
 
     def change(self, **fields: Any) -> Self:
         """The same draft with these fields of the status changed."""
@@ -49,14 +51,15 @@ class Draft:
         """The same draft with something to tell."""
         return replace(self, notices=(*self.notices, Notice(reason.value, message, level)))
 
-    def recording(self, reason: Reason, message: str, weight: int, level: Level = Level.NORMAL) -> Self:
-        """The same draft with a decision told and kept in the history."""
+    def recording(self, reason: Reason, message: str, weight: int, level: Level = Level.NORMAL, by: str = "") -> Self:
+        """The same draft with a decision told and kept in the history; `by` is on whose word."""
         entry = HistoryEntry(
             time=timestamp(self.now),
             reason=reason,
             message=fitting(message),
             attempt=self.status.attempt,
             weight=weight,
+            by=by,
         )
         kept = [entry, *self.status.history][:HISTORY_LENGTH]
         return self.noticing(reason, message, level).change(history=kept)

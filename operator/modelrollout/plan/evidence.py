@@ -10,7 +10,7 @@ from modelrollout.api.status import EngineState, GuardrailStatus, RolloutStatus,
 from modelrollout.judge import figures, guardrails, restarts, thresholds, verdicts
 from modelrollout.judge.histograms import Histogram
 from modelrollout.judge.refusals import CountsRefused, Refusal
-from modelrollout.plan import blocks, engine, grid, wording
+from modelrollout.plan import blocks, engine, grid, itinerary, wording
 from modelrollout.plan.world import History, LookData
 
 
@@ -98,8 +98,8 @@ def _advanced(
     if rail.query is not None:
         return _advanced_query(rail, stored, look, looked_at_seconds(spec, look, look.since))
     rule, state = engine.unpack(stored)
-    schedule = restarts.Schedule(planned_looks(spec), len(spec.stages))
-    begins = status.stage.index + 1 if status.stage and status.stage.looks == 0 else 0
+    schedule = restarts.Schedule(planned_looks(spec), len(itinerary.weighty(spec)))
+    begins = itinerary.ordinal(spec, status.stage.index) if status.stage and status.stage.looks == 0 else 0
     if begins:
         state = guardrails.begin_stage(rule, state)
     gamma_fail = schedule.gamma(state.looks + 1, begins)
@@ -120,8 +120,8 @@ def _advanced_query(rail: Guardrail, stored: EngineState, look: LookData, counte
 
 
 def planned_looks(spec: RolloutSpec) -> int:
-    """How many looks the plan has when every stage lasts its maxDuration."""
-    planned = sum(seconds(stage.max_duration) for stage in spec.stages)
+    """How many looks the plan has when every stage lasts its maxDuration, and every approval until its deadline."""
+    planned = sum(map(itinerary.longest_seconds, spec.stages))
     return max(1, ceil(planned / seconds(spec.analysis.interval)))
 
 

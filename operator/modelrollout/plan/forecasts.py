@@ -10,7 +10,7 @@ from math import inf
 
 from modelrollout.api import contract
 from modelrollout.api.contract import fraction, seconds
-from modelrollout.api.spec import Advance, Guardrail, GuardrailAction, RolloutSpec
+from modelrollout.api.spec import Guardrail, GuardrailAction, RolloutSpec
 from modelrollout.api.status import StageForecast
 from modelrollout.judge import advice, dispersion, forecast, restarts
 from modelrollout.judge.advice import Advice, StagePace
@@ -19,7 +19,7 @@ from modelrollout.judge.growth import Traffic
 from modelrollout.judge.guardrails import State
 from modelrollout.judge.histograms import Histogram
 from modelrollout.judge.rule import Rule
-from modelrollout.plan import evidence, traffics, wording
+from modelrollout.plan import evidence, itinerary, traffics, wording
 from modelrollout.plan.world import History
 
 MOST_WARNINGS = 16
@@ -135,8 +135,9 @@ def _terms(spec: RolloutSpec, name: str, index: int, phi: float) -> Terms:
     """The terms of a guardrail in a stage: FAIL goes on from stage to stage, PASS begins anew after each gate."""
     interval = seconds(spec.analysis.interval)
     planned = evidence.planned_looks(spec)
-    schedule = restarts.Schedule(planned, len(spec.stages))
-    first_look, staged = (float(schedule.gamma(look, index + 1)) for look in (1, 2))
+    schedule = restarts.Schedule(planned, len(itinerary.weighty(spec)))
+    begun = itinerary.ordinal(spec, index)
+    first_look, staged = (float(schedule.gamma(look, begun)) for look in (1, 2))
     return Terms(
         alpha=fraction(spec.analysis.alpha),
         weight_of_alpha=evidence.alpha_shares(_counting(spec)).get(name, 1.0),
@@ -157,10 +158,8 @@ def _deciding(spec: RolloutSpec) -> set[str]:
 
 
 def _needs_pass(spec: RolloutSpec, index: int) -> bool:
-    """True when the stage is left by a Pass: the last one never is, the one before weight 100 always."""
-    if index + 1 >= len(spec.stages):
-        return False
-    return spec.stages[index].advance is Advance.ON_PASS or spec.stages[index + 1].weight == FULL
+    """True when the stage itself waits for a Pass; an approval has it from the stage before."""
+    return spec.stages[index].approval is None and itinerary.needs_pass(spec, index)
 
 
 def _slowest(paces: Mapping[str, Forecast]) -> str | None:
@@ -168,9 +167,10 @@ def _slowest(paces: Mapping[str, Forecast]) -> str | None:
 
 
 def _stage_forecast(spec: RolloutSpec, index: int, paces: Mapping[str, Forecast]) -> StageForecast:
-    """The stage's line in the status; without times where nothing is known, and for the last stage, that only soaks."""
+    """The stage's line in the status; without times where nothing is known, and where nothing is judged anew."""
     weight = spec.stages[index].weight
-    name = _slowest(paces) if index + 1 < len(spec.stages) else None
+    soaks_only = itinerary.is_last(spec, index) or spec.stages[index].approval is not None
+    name = None if soaks_only else _slowest(paces)
     if name is None:
         return StageForecast(stage=index + 1, weight=weight)
     pace = paces[name]
@@ -219,7 +219,7 @@ def _about_edges(spec: RolloutSpec, history: Histogram | None) -> list[Advice | 
 def _about_all_stages(plan: _Plan, paces: Sequence[Mapping[str, Forecast]]) -> list[Advice | None]:
     """What no stage can do."""
     spec = plan.spec
-    weights = tuple(stage.weight for stage in spec.stages)
+    weights = tuple(stage.weight for stage in itinerary.weighty(spec))
     said: list[Advice | None] = [advice.blind_at_full_weight(_relative_alone(plan), weights)]
     for rail in _counting(spec):
         if rail.name in plan.rules:

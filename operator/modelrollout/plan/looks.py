@@ -102,7 +102,8 @@ def _stage_after(status: RolloutStatus, spec: RolloutSpec, world: World, look: L
     ready = all(
         name in world.models and world.models[name].is_ready for name in (spec.baseline.name, spec.candidate.name)
     )
-    soaks = complete and ready and not spec.paused and not status.traffic.mismatch
+    held = spec.paused or status.pause is not None
+    soaks = complete and ready and not held and not status.traffic.mismatch
     soaked = evidence.looked_at_seconds(spec, look, applied_at) if soaks and applied_at is not None else 0.0
     requests = [round(look.baseline.requests), round(look.candidate.requests)]
     seen = stage.arm_requests or [0, 0]

@@ -2,7 +2,7 @@
 
 from modelrollout.api.spec import RolloutSpec
 from modelrollout.api.status import RolloutStatus
-from modelrollout.plan import attempts, engine, looks, stages, standing, steering
+from modelrollout.plan import attempts, engine, looks, orders, stages, standing, steering
 from modelrollout.plan.actions import Decision
 from modelrollout.plan.draft import Draft
 from modelrollout.plan.world import World
@@ -18,12 +18,20 @@ def next_step(
     Nothing is changed: the same arguments give the same decision, and the decision's own status leads to itself as
     long as the world stays the same.
     """
-    draft = attempts.begin(Draft(status, now, refusal=refusal), spec, world)
+    draft = attempts.begin(Draft(status, now, refusal=refusal, rollout=rollout), spec, world)
+    draft = orders.obey(draft, spec, world, is_first=status.attempt == 0)
     draft = steering.permit(draft, spec, world, rollout)
     draft = looks.count(draft, spec, world)
     draft = stages.move(draft, spec, world)
     draft = steering.steer(draft, spec, world, rollout)
     return standing.describe(draft, spec, world)
+
+
+def refuse(status: RolloutStatus, sentence: str, world: World, now: float, rollout: str) -> Decision:
+    """What to do with a rollout whose spec cannot be followed and that has no valid one from before: nothing."""
+    draft = orders.ignored(Draft(status, now, rollout=rollout), world, sentence)
+    draft = standing.invalid(draft, sentence, world.generation)
+    return Decision(draft.status, (), draft.notices, now + standing.RESYNC_SECONDS)
 
 
 def look_is_due(status: RolloutStatus, now: float) -> bool:

@@ -51,6 +51,21 @@ def has_fallen(spec: RolloutSpec, status: RolloutStatus) -> bool:
     return _can_tell(spec, status) and _part_of_before(spec, status) < 0.5
 
 
+def least_weight(spec: RolloutSpec, status: RolloutStatus) -> int:
+    """The smallest weight above 0 that the candidate may have in force now; 0 before the first stage.
+
+    Until a whole look was made with the weights of a stage, those of the stage before may still be in force.
+    """
+    stage = status.stage
+    if stage is None:
+        return 0
+    last, own = _weights(spec)[stage.index : stage.index + 2]
+    if stage.weight_before is not None:
+        last = stage.weight_before
+    is_known = last == 0 or stage.soaked_seconds > seconds(spec.analysis.interval)
+    return own if is_known else last
+
+
 def settled(draft: Draft) -> Draft:
     """The draft without alarm; after an outcome there is nothing more to look at."""
     draft = _changed(draft, mismatch=False)
@@ -116,19 +131,16 @@ def _part_of_before(spec: RolloutSpec, status: RolloutStatus) -> float:
 
 
 def _share_before(spec: RolloutSpec, status: RolloutStatus) -> float:
-    """The share (0-1) that the arm without weight had before it lost it.
-
-    Until a whole look was made with the weights of a stage, those of the stage before may still have been in force:
-    of the two shares the smaller one must be halved.
-    """
+    """The share (0-1) that the arm without weight had before; of those that it may have had, the smallest."""
     stage = status.stage
     assert stage is not None
-    weights = [0, *(planned.weight for planned in spec.stages)]
-    last, own = weights[stage.index], weights[stage.index + 1]
     if status.traffic.wanted[0].weight == 0:
-        return 1 - last / 100
-    is_known = last == 0 or stage.soaked_seconds > seconds(spec.analysis.interval)
-    return (own if is_known else last) / 100
+        return 1 - _weights(spec)[stage.index] / 100  # weights rise, so whatever was in force left it at least this
+    return least_weight(spec, status) / 100
+
+
+def _weights(spec: RolloutSpec) -> list[int]:
+    return [0, *(planned.weight for planned in spec.stages)]
 
 
 def _observed(wanted: list[ArmShare], requests: list[int]) -> list[ObservedShare]:

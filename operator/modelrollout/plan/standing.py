@@ -53,8 +53,9 @@ def describe(draft: Draft, spec: RolloutSpec, world: World) -> Decision:
     return Decision(described.status, draft.actions, draft.notices, _check_again_at(draft, phase))
 
 
-def invalid(status: RolloutStatus, message: str, generation: int, now: float) -> RolloutStatus:
-    """The status of a rollout whose spec cannot be followed: the weights stay as they are."""
+def invalid(draft: Draft, message: str, generation: int) -> Draft:
+    """The draft of a rollout whose spec cannot be followed: the weights stay as they are."""
+    status = draft.status
     said = [
         Said(ConditionType.READY, False, Reason.SPEC_INVALID, message),
         Said(ConditionType.RECONCILING, False, Reason.SPEC_INVALID, message),
@@ -65,9 +66,9 @@ def invalid(status: RolloutStatus, message: str, generation: int, now: float) ->
         "observed_generation": generation,
         "phase": Phase.DEGRADED,
         "message": fitting(message),
-        "conditions": merged(status.conditions, said, generation, now),
+        "conditions": merged(status.conditions, said, generation, draft.now),
     }
-    return status.model_copy(update=update)
+    return draft.change(**update)
 
 
 def merged(old: list[Condition], said: list[Said], generation: int, now: float) -> list[Condition]:
@@ -117,6 +118,8 @@ def _rolled_back(draft: Draft, spec: RolloutSpec, world: World, newest: str) -> 
     status = draft.status
     applied_at = status.traffic.applied_at
     if applied_at is None:
+        if world.experiment is None and not draft.actions:
+            return Phase.DEGRADED, Reason.ROLLED_BACK, newest  # nothing sends the candidate anything
         return Phase.ROLLING_BACK, Reason.ROLLING_BACK, newest
     if not shares.is_awaited(status):
         return Phase.DEGRADED, Reason.ROLLED_BACK, newest
@@ -224,4 +227,6 @@ def _check_again_at(draft: Draft, phase: Phase) -> float:
         waits.append(max(status.look_due_at, now))
     if phase is Phase.PENDING:
         waits.append(now + WAIT_POLL_SECONDS)
+    if status.outcome is None and status.stage and status.stage.expires_at and not status.stage.approved_by:
+        waits.append(max(status.stage.expires_at, now + APPLY_POLL_SECONDS))
     return min(waits)

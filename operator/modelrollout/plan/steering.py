@@ -50,18 +50,7 @@ def steer(draft: Draft, spec: RolloutSpec, world: World, rollout: str) -> Draft:
     is_as_wanted = (experiment.weights, experiment.default) == (weights, default)
     if is_as_wanted and experiment.fence == fence:
         return _confirmed(draft, spec, world, experiment)
-    write = WriteWeights(
-        name=name,
-        uid=experiment.uid,
-        default=default,
-        weights=weights,
-        fence=fence,
-        read_default=experiment.default,
-        read_weights=experiment.weights,
-        read_fence=experiment.fence,
-        read_generation=experiment.generation,
-        is_annotated=experiment.is_annotated,
-    )
+    write = _write(name, experiment, default, weights, fence)
     if is_as_wanted:  # a new attempt shuts the older ones out before it goes on; Seldon does not see the fence
         return draft.acting(write)
     return _written(_reporting_drift(draft, name, experiment, weights).acting(write))
@@ -78,23 +67,30 @@ def release(spec: RolloutSpec, experiment: ExperimentView, name: str) -> WriteWe
     safe = [arm for arm in (spec.baseline.name, experiment.default) if arm in arms and arm != spec.candidate.name]
     if experiment.owner or not safe or served == {safe[0]}:
         return None
-    return WriteWeights(
-        name=name,
-        uid=experiment.uid,
-        default=experiment.default if experiment.default in arms else safe[0],
-        weights=tuple((arm, 100 if arm == safe[0] else 0) for arm in arms),
-        fence=experiment.fence,
-        read_default=experiment.default,
-        read_weights=experiment.weights,
-        read_fence=experiment.fence,
-        read_generation=experiment.generation,
-        is_annotated=experiment.is_annotated,
-    )
+    default = experiment.default if experiment.default in arms else safe[0]
+    weights = tuple((arm, 100 if arm == safe[0] else 0) for arm in arms)
+    return _write(name, experiment, default, weights, experiment.fence)
 
 
 def scaled(traffic: Traffic) -> Weights:
     """The wanted weights in the numbers that are written."""
     return tuple((share.name, share.weight * traffic.scale) for share in traffic.wanted)
+
+
+def _write(name: str, read: ExperimentView, default: str, weights: Weights, fence: str) -> WriteWeights:
+    """The write that brings the Experiment from what was read to these weights."""
+    return WriteWeights(
+        name=name,
+        uid=read.uid,
+        default=default,
+        weights=weights,
+        fence=fence,
+        read_default=read.default,
+        read_weights=read.weights,
+        read_fence=read.fence,
+        read_generation=read.generation,
+        is_annotated=read.is_annotated,
+    )
 
 
 def _target(draft: Draft, spec: RolloutSpec, world: World) -> tuple[Weights, str]:

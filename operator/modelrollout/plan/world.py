@@ -31,12 +31,13 @@ class ExperimentView:
 
 @dataclass(frozen=True)
 class ModelView:
-    """A Seldon Model as it was read: ready means that its newest version serves."""
+    """A Seldon Model as it was read: ready means that its newest version serves. `edited_by` wrote its spec last."""
 
     name: str
     is_ready: bool
     artefact: str
     reason: str = ""
+    edited_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ class World:
     """Everything that was observed for one decision. A model that does not exist is absent from `models`.
 
     `told` is the annotation `modelrollout.io/action` as it stands, empty without one; `told_by` the field manager
-    that wrote it.
+    that wrote it, `edited_by` the one that wrote the spec. `is_asked` is False when Prometheus was left alone for now.
     """
 
     experiment: ExperimentView | None
@@ -134,3 +135,5 @@ class World:
     windows: History | None = None
     told: str = ""
     told_by: str = ""
+    edited_by: str = ""
+    is_asked: bool = True

@@ -12,7 +12,7 @@ from modelrollout.api.contract import dispersion, fraction, seconds
 from modelrollout.api.spec import Advance, Guardrail, GuardrailAction, RolloutSpec, parse
 from modelrollout.errors import SpecInvalid
 from modelrollout.judge.refusals import Refusal
-from modelrollout.plan import evidence, rails
+from modelrollout.plan import evidence, itinerary, rails
 from modelrollout.simulate import asking, harms, shell, truths
 from modelrollout.simulate.asking import Unclear
 from modelrollout.simulate.climbs import Step
@@ -79,7 +79,7 @@ def read(options: argparse.Namespace) -> Study:
     ]
     return Study(
         judge,
-        tuple(_step(stage) for stage in spec.stages[:-1]),
+        tuple(_step(stage) for stage in itinerary.weighty(spec)[:-1]),
         _world(options, measured, seconds(spec.analysis.interval), seen),
         wrong,
         asking.whole("--runs", options.runs, 100_000),
