@@ -10,7 +10,8 @@ import io
 import sys
 from collections.abc import Iterator, Sequence
 
-from modelrollout.cli import kube, main as plugin
+from modelrollout.cli import kube
+from modelrollout.cli import main as plugin
 from modelrollout.cli.commands import COMMANDS
 from modelrollout.cli.kube import RESOURCE
 from modelrollout.cli.refusals import Refused
