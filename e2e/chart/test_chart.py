@@ -1,4 +1,4 @@
-"""What the real Helm renders of the chart, and a real API server takes; what the schema refuses, and with what words."""
+"""What Helm renders of the chart, and a real API server takes; what the schema refuses, and with what words."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ REFUSED = {
     "prometheus.adress=http://p:9090": "additional properties 'adress' not allowed",
     "replica=2": "additional properties 'replica' not allowed",
     "replicas=0": "at '/replicas': minimum: got 0, want 1",
-    "leaderElection.enabled=false": "replicas is 2 and leaderElection.enabled is false: all of them would write weights",
+    "leaderElection.enabled=false": "replicas is 2 and leaderElection.enabled is false: all of them would write",
     "prometheus.address=prometheus:9090": "at '/prometheus/address': 'prometheus:9090' does not match pattern",
     "prometheus.scrapeInterval=15": "at '/prometheus/scrapeInterval': got number, want string",
     "image.pullPolicy=Sometimes": "at '/image/pullPolicy': value must be one of 'Always', 'IfNotPresent', 'Never'",
