@@ -9,7 +9,6 @@ RETRIED = by_arm(f"rate(envoy_cluster_upstream_rq_retry_success{{{ENVOY}}}{RANGE
 SUM = by_arm(f"rate(envoy_cluster_upstream_rq_time_sum{{{ENVOY}}}{RANGE})")
 COUNT = by_arm(f"rate(envoy_cluster_upstream_rq_time_count{{{ENVOY}}}{RANGE})")
 BUCKETS = by_arm(f"rate(envoy_cluster_upstream_rq_time_bucket{{{ENVOY}}}{RANGE})").replace("(model)", "(model, le)", 1)
-SERVERS = 'namespace=~"$where", model=~"$baseline|$candidate"'
 
 
 def quantile(of_hundred: int) -> Panel:
@@ -63,7 +62,7 @@ REPLICAS: list[Panel] = [
     graph(
         "Attempts",
         "What Seldon's agents answered each second, retries counted one by one.",
-        Target(f"sum by (model, code) (rate(seldon_model_infer_total{{{SERVERS}}}{RANGE}))", "{{model}} {{code}}"),
+        Target(f"sum by (model, code) (rate(seldon_model_infer_total{{{MODELS}}}{RANGE}))", "{{model}} {{code}}"),
         unit="reqps",
         width=12,
     ),
@@ -71,8 +70,8 @@ REPLICAS: list[Panel] = [
         "Attempts by replica",
         "The same, by replica of the server: one that answers less than the others is ill or slow.",
         Target(
-            f"sum by (model, server_replica, pod) (rate(seldon_model_infer_total{{{SERVERS}}}{RANGE}))",
-            "{{model}} {{server_replica}} {{pod}}",
+            f"sum by (model, instance) (rate(seldon_model_infer_total{{{MODELS}}}{RANGE}))",
+            "{{model}} {{instance}}",
         ),
         unit="reqps",
         width=12,

@@ -278,6 +278,7 @@ def _scrapes(ground: Ground) -> dict[str, Any]:
         jobs.append(_job("envoy", ground.settings.envoy_stats_url, ground.settings.namespace))
     more = {**ground.settings.extra_targets, "operator": ground.url(ports.operator_metrics, "/metrics")}
     jobs += [_job(name, place, ground.settings.namespace) for name, place in more.items()]
+    jobs[-1]["honor_labels"] = True  # the operator's series name the namespace of the rollout that they are about
     every = round(1000 * ground.settings.scrape_seconds)
     timing = {"scrape_interval": f"{every}ms", "scrape_timeout": f"{round(0.9 * every)}ms"}
     return {"global": timing, "scrape_configs": jobs}
