@@ -1,6 +1,5 @@
 """Rollouts as they stand in every phase of their lives: real statuses, written by the real controller."""
 
-import copy
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -18,22 +17,17 @@ APPROVAL = [stage(10), {"approval": {}}, stage(50), stage(100)]
 
 
 @cache
-def lived() -> dict[str, Object]:
-    """Every life as it stands at the end of its story. Do not change what comes back: `life` gives a copy."""
-    return {name: _play(name) for name in STORIES}
-
-
-def life(name: str) -> Object:
-    """The ModelRollout of this story, as the API server would give it."""
-    return copy.deepcopy(lived()[name])
-
-
-def playing(name: str) -> Simulation:
-    """The world at the end of this story, to go on from there; close it."""
+def world(name: str) -> Simulation:
+    """The world at the end of this story. Whoever goes on from there puts its objects back."""
     raw, story = STORIES[name]
     sim = Simulation(raw)
     story(sim)
     return sim
+
+
+def life(name: str) -> Object:
+    """The ModelRollout of this story, as the API server would give it."""
+    return {"apiVersion": "modelrollout.io/v1alpha1", "kind": "ModelRollout", **world(name).rollout}
 
 
 def annotate(sim: Simulation, text: str) -> None:
@@ -41,14 +35,6 @@ def annotate(sim: Simulation, text: str) -> None:
     found = sim.rollout
     annotations = {**found["metadata"].get("annotations", {}), orders.ACTION: text}
     sim.api.put(ROLLOUT, {**found, "metadata": {**found["metadata"], "annotations": annotations}})
-
-
-def _play(name: str) -> Object:
-    sim = playing(name)
-    try:
-        return {"apiVersion": "modelrollout.io/v1alpha1", "kind": "ModelRollout", **sim.rollout}
-    finally:
-        sim.close()
 
 
 def _tell(sim: Simulation, verb: Verb) -> None:
@@ -144,9 +130,10 @@ def _held_by_hand(sim: Simulation) -> None:
     _tell(sim, Verb.PAUSE)
 
 
-def _approved(sim: Simulation) -> None:
+def _approved_and_held(sim: Simulation) -> None:
     _until(sim, "2/4")
-    sim.prometheus.is_down = True
+    _tell(sim, Verb.PAUSE)
+    sim.now += 1  # another token
     _tell(sim, Verb.APPROVE)
 
 
@@ -174,6 +161,9 @@ STORIES: dict[str, tuple[dict[str, Any], Callable[[Simulation], object]]] = {
     "held by spec.paused": (raw_spec(), _held_by_git),
     "held by a guardrail": (raw_spec(guardrails=[ERRORS, QUERY]), _over_the_limit),
     "held as undecided": (SHORT, _undecided),
+    "held by hand": (raw_spec(), _held_by_hand),
+    "awaits an approval": (raw_spec(*APPROVAL), lambda sim: _until(sim, "2/4")),
+    "approved and held by hand": (raw_spec(*APPROVAL), _approved_and_held),
     "the spec was edited": (raw_spec(), _edited),
     "the spec became invalid": (raw_spec(), _broken_on_the_way),
     "the spec is invalid": (raw_spec(), _broken_from_the_start),
@@ -182,4 +172,6 @@ STORIES: dict[str, tuple[dict[str, Any], Callable[[Simulation], object]]] = {
     "promoted": (raw_spec(), lambda sim: _looks(sim, 16)),
     "going back": (raw_spec(), _going_back),
     "rolled back": (raw_spec(), _bad),
+    "aborted": (raw_spec(), _aborted),
+    "a promotion undone": (raw_spec(), _undone),
 }

@@ -1,17 +1,23 @@
 """The buttons of Argo CD: one per verb, grey where the operator would refuse, and what a click writes."""
 
+import copy
+
 import lives
 import pytest
 import scripts
 import yaml
 from modelrollout.api import orders
 from modelrollout.api.orders import Order, Verb
-from scripts import NOW, TREE
+from modelrollout.api.status import Result
+from scripts import NOW, TREE, Object
+from simulator import Simulation
 from test_argocd_health import damaged
 
 NAMES_STAGE = {Verb.APPROVE, Verb.SKIP, Verb.PROMOTE}
 READ = (
     ("status",),
+    ("status", "conditions"),
+    ("status", "conditions", 0),
     ("status", "attempt"),
     ("status", "outcome"),
     ("status", "pause"),
@@ -19,6 +25,7 @@ READ = (
     ("status", "stage", "index"),
     ("status", "stage", "approvedBy"),
     ("spec",),
+    ("spec", "paused"),
     ("spec", "strategy"),
     ("spec", "strategy", "canary"),
     ("spec", "strategy", "canary", "stages"),
@@ -81,6 +88,31 @@ def test_a_token_is_new_as_soon_as_the_object_is() -> None:
     texts = [scripts.acted(one, Verb.PAUSE)["metadata"]["annotations"][orders.ACTION] for one in (found, again)]
 
     assert len({orders.parse(text).token for text in texts}) == 2
+
+
+@pytest.mark.parametrize("name", lives.STORIES)
+def test_a_button_is_grey_exactly_where_the_operator_would_do_nothing(name: str) -> None:
+    """Each is pressed all the same, and the real controller answers."""
+    sim = lives.world(name)
+    before = sim.api.objects
+    offered = scripts.allowed(sim.rollout)
+
+    done = {verb for verb in Verb if presses(sim, verb, before)}
+    sim.api.objects = before
+
+    assert offered == done
+
+
+def presses(sim: Simulation, verb: Verb, before: dict[tuple[str, str], Object]) -> bool:
+    """Whether a click on this button does anything."""
+    sim.api.objects = copy.deepcopy(before)
+    sim.restart()
+    text = scripts.acted(sim.rollout, verb)["metadata"]["annotations"][orders.ACTION]
+    lives.annotate(sim, text)
+    sim.reconcile()
+    answer = sim.status.last_handled_action
+    is_done = answer is not None and (answer.text, answer.result) == (text, Result.DONE)
+    return is_done and not answer.message.startswith("Nothing to")
 
 
 def test_nothing_is_offered_before_the_operator_has_begun() -> None:
