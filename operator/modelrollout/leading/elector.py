@@ -43,6 +43,7 @@ class Elector:
         self._wall = wall
         self._known = Known(me)
         self._complained = False
+        self._denied_since: float | None = None
 
     def is_certain(self) -> bool:
         """True while no other replica can lead."""
@@ -102,15 +103,22 @@ class Elector:
             self._known = election.contradicted(self._known, self._clock())
             self._complain(missing)
         except errors.ClusterDenied as denied:
-            if self._known.renewed_at is None:
-                raise errors.ClusterDenied(self._what_is_missing(denied)) from denied
-            self._known = election.failed(self._known, self._clock())
-            self._complain(denied)
+            self._bear(denied)
         except (errors.RolloutError, TimeoutError) as failed:
             self._known = election.failed(self._known, self._clock())
             self._complain(failed)
         else:
-            self._complained = False
+            self._complained, self._denied_since = False, None
+
+    def _bear(self, denied: errors.ClusterDenied) -> None:
+        """An API server that has just begun denies everything for a moment, so only a lasting no is an answer."""
+        now = self._clock()
+        self._known = election.failed(self._known, now)
+        self._denied_since = now if self._denied_since is None else self._denied_since
+        explained = errors.ClusterDenied(self._what_is_missing(denied))
+        self._complain(explained)
+        if self._known.renewed_at is None and now - self._denied_since >= election.GIVE_UP_SECONDS:
+            raise explained from denied
 
     def _complain(self, failed: Exception) -> None:
         """Once, not at every try."""

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import signal
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
@@ -16,40 +17,52 @@ SECONDS_TO_END = election.LEASE_SECONDS - election.GIVE_UP_SECONDS
 log = logging.getLogger(__name__)
 
 
-async def lead(elector: Elector, work: Callable[[], Coroutine[Any, Any, None]], ending: asyncio.Event) -> None:
-    """Wait for the Lease, and work until `ending` is set. Ends the process with 1 when the Lease is lost.
+async def lead(elector: Elector, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Wait for the Lease, and work until SIGTERM. Ends the process with 1 when the Lease is lost.
 
-    `work` must end soon after `ending` is set. Raises what it raises, and ClusterDenied when the Lease may not be used.
+    `work` may take the signals over once it runs. Raises what it raises, and ClusterDenied when the Lease may not be
+    used.
     """
+    told = asyncio.create_task(_told_to_end())
     try:
-        if await _wins(elector, ending):
-            await _work(elector, work, ending)
+        if await _wins(elector, told):
+            await _work(elector, work, told)
     finally:
+        await _cancel(told)
         await elector.give_back()
 
 
-async def _wins(elector: Elector, ending: asyncio.Event) -> bool:
-    """False when `ending` came first."""
-    winning, told = asyncio.create_task(elector.win()), asyncio.create_task(ending.wait())
-    done, _ = await asyncio.wait({winning, told}, return_when=asyncio.FIRST_COMPLETED)
-    await _cancel(told)
-    if winning in done:
+async def _told_to_end() -> None:
+    """Returns at SIGTERM or Ctrl-C."""
+    ending = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, ending.set)
+    await ending.wait()
+
+
+async def _wins(elector: Elector, told: asyncio.Task[None]) -> bool:
+    """False when the signal came first."""
+    winning = asyncio.create_task(elector.win())
+    await asyncio.wait({winning, told}, return_when=asyncio.FIRST_COMPLETED)
+    if winning.done():
         winning.result()
-        return True
+        return not told.done()
     await _cancel(winning)
     return False
 
 
-async def _work(elector: Elector, work: Callable[[], Coroutine[Any, Any, None]], ending: asyncio.Event) -> None:
+async def _work(elector: Elector, work: Callable[[], Coroutine[Any, Any, None]], told: asyncio.Task[None]) -> None:
     """Renewals go on while the work ends: until then nobody else may begin."""
-    working, holding = asyncio.create_task(work()), asyncio.create_task(elector.hold())
+    holding, working = asyncio.create_task(elector.hold()), asyncio.create_task(work())
     try:
-        await asyncio.wait({working, holding}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({working, holding, told}, return_when=asyncio.FIRST_COMPLETED)
         if holding.done():
-            ending.set()
+            working.cancel()
             await asyncio.wait({working}, timeout=SECONDS_TO_END)
             _leave(holding.result())
-        working.result()
+        if working.done():
+            working.result()
+        await _cancel(working)  # told before it could listen itself
     finally:
         await _cancel(holding)
 
