@@ -225,14 +225,24 @@ def test_each_alert_has_its_runbook_and_each_runbook_its_alert() -> None:
         assert headings == ["What it means", "Why it happens", "What to look at", "What to do"]
 
 
+PAGE = paths.ROOT / "docs" / "observability.md"
 QUERIES = sorted(
-    {line for page in RUNBOOKS.glob("*.md") for block in re.findall(r"```promql\n(.*?)```", page.read_text(), re.DOTALL)
-     for line in block.splitlines()}
-)  # fmt: skip
+    {
+        line
+        for page in (PAGE, *RUNBOOKS.glob("*.md"))
+        for block in re.findall(r"```promql\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+        for line in block.splitlines()
+    }
+)
+
+
+def test_the_page_tells_of_every_alert_and_its_severity() -> None:
+    told = re.findall(r"^\| \[(\w+)\]\(runbooks/\1\.md\) \| (\w+) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert told == [(alert, rule["labels"]["severity"]) for alert, rule in ALERTS.items()]
 
 
 @pytest.mark.parametrize("query", QUERIES)
-def test_the_queries_of_the_runbooks_ask_for_what_exists(query: str) -> None:
+def test_the_queries_of_the_pages_ask_for_what_exists(query: str) -> None:
     assert names_of(query) <= {*METRICS, "up", "process_cpu_seconds_total"}
 
 

@@ -33,6 +33,12 @@ def test_addresses_of_dashboards_never_change() -> None:
     assert {name: dashboard["uid"] for name, dashboard in DASHBOARDS.items()} == UIDS
 
 
+def test_the_page_tells_of_every_dashboard() -> None:
+    page = (paths.ROOT / "docs" / "observability.md").read_text(encoding="utf-8")
+    for dashboard in DASHBOARDS.values():
+        assert f"| {dashboard['title']} |" in page
+
+
 @EACH
 def test_every_panel_says_what_it_shows_in_which_unit(dashboard: Json) -> None:
     shown = dashboards.panels(dashboard)
