@@ -5,12 +5,16 @@ Chart and example repository are applied as Argo CD applies them, on the real AP
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import repository
+import scripts
 import yaml
+from modelrollout.api import orders
+from modelrollout.api.orders import Verb
 from repository import CLIENT_SIDE, SERVER_SIDE, Mode, Object, tracked
 
 from e2e.rollouts import Rollout
@@ -79,6 +83,16 @@ def test_what_argo_cd_applied_in_a_stage_stays_as_it_is(models: Story, manifest:
         assert drift(stack, manifest) == ["", ""]
         healed(models, manifest, CLIENT_SIDE)
 
+        press(models, Verb.PAUSE)
+        assert scripts.health(found(models))["status"] == "Suspended"
+        assert drift(stack, manifest) == ["", ""]
+        healed(models, manifest, CLIENT_SIDE)
+        assert models.rollout.is_true("Paused")
+
+        press(models, Verb.ABORT)
+        models.until_rollout(lambda seen: seen.weight_in_force == 0, "all traffic is back")
+        assert drift(stack, manifest) == ["", ""]
+        healed(models, manifest, CLIENT_SIDE)
         assert metadata(models)["finalizers"]
         assert marks(models.experiment) == set()
     models.delete(ROLLOUTS, NAME)
@@ -94,6 +108,8 @@ def test_the_same_holds_for_server_side_apply(models: Story, manifest: Object) -
     held = {**manifest, "spec": {**manifest["spec"], "paused": True}}
     assert all("paused: true" in shown for shown in drift(models.stack, held))
 
+    press(models, Verb.PAUSE)
+    press(models, Verb.RESUME)
     healed(models, manifest, SERVER_SIDE)
     assert drift(models.stack, manifest) == ["", ""]
     assert marks(models.experiment) == set()
@@ -116,6 +132,21 @@ def healed(story: Story, manifest: Object, mode: Mode) -> None:
     before = decided(story.rollout), metadata(story).get("annotations"), generation(story.experiment)
     mode.apply(story.stack, manifest)
     assert (decided(story.rollout), metadata(story).get("annotations"), generation(story.experiment)) == before
+
+
+def press(story: Story, verb: Verb) -> Object:
+    """Clicks the button in Argo CD: its Lua decides that it is not grey, and its patch is written. What came of it."""
+    live = found(story)
+    assert verb in scripts.allowed(live)
+    text = scripts.acted(live, verb)["metadata"]["annotations"][orders.ACTION]
+    body = json.dumps({"metadata": {"annotations": {orders.ACTION: text}}})
+    story.kubectl("patch", "mro", NAME, "--type=merge", "--field-manager=argocd-server", "-p", body)
+    handled = story.until_rollout(
+        lambda seen: seen.status.get("lastHandledAction", {}).get("text") == text, f"{verb} was handled"
+    )
+    said: Object = handled.status["lastHandledAction"]
+    assert (said["verb"], said["result"], said["by"]) == (verb, "Done", "argocd-server")
+    return said
 
 
 def decided(rollout: Rollout) -> dict[str, Any]:
