@@ -141,7 +141,7 @@ def rights_of(door: Kubectl, found: Operator, namespace: str) -> list[Check]:
         for place, asked in needed
         for right in rights.missing(door, asked, place, found.user)
     ]
-    places = seeking.listed([place for place, _ in needed])
+    places = seeking.listed(list(dict.fromkeys(place for place, _ in needed)))
     return said or [checks.good(ABOUT_OPERATOR, f"its ServiceAccount has all rights that it needs ({places})")]
 
 

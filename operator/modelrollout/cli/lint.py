@@ -56,6 +56,7 @@ def run(options: argparse.Namespace) -> int:
         from modelrollout.cli import traffic_ahead
 
         found, outlooks = traffic_ahead.check(options, rollouts, found)
+    found.sort(key=lambda one: (one.source, one.line))
     shown = _as_data(found, files, outlooks) if options.output == "json" else _as_text(found, files, outlooks, options)
     screen.show(shown)
     fatal = (Level.ERROR, Level.WARNING) if options.strict else (Level.ERROR,)
