@@ -17,13 +17,16 @@ class Target:
 
     expr: str
     legend: str = ""
+    newest: bool = False
+    """Ask for the newest values only, not for the time that is shown."""
     table: bool = False
-    """Only the newest values, a row for each series."""
+    """The newest values, a row for each series."""
 
     def json(self, letter: str) -> Json:
         """As a panel has it."""
         told: Json = {"refId": letter, "datasource": SOURCE, "expr": self.expr, "legendFormat": self.legend or "__auto"}
-        return told | ({"instant": True, "range": False, "format": "table"} if self.table else {})
+        told |= {"instant": True, "range": False} if self.newest or self.table else {}
+        return told | ({"format": "table"} if self.table else {})
 
 
 @dataclass(frozen=True)
@@ -156,6 +159,13 @@ def number(title: str, description: str, *targets: Target, **more: Any) -> Panel
     options = {"reduceOptions": {"calcs": ["lastNotNull"]}, "colorMode": "value", "graphMode": "none"}
     sized: Json = {"width": 4, "height": 4, **more}
     return Panel("stat", title, description, targets, options=options, **sized)
+
+
+def bars(title: str, description: str, expr: str, legend: str, **more: Any) -> Panel:
+    """A bar for each series: what there was in the time that is shown."""
+    options = {"reduceOptions": {"calcs": ["lastNotNull"]}, "orientation": "horizontal", "displayMode": "basic"}
+    sized: Json = {"defaults": {"min": 0, "decimals": 0}, **more}
+    return Panel("bargauge", title, description, [Target(expr, legend, newest=True)], options=options, **sized)
 
 
 def timeline(title: str, description: str, *targets: Target, **more: Any) -> Panel:

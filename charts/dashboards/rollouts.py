@@ -11,6 +11,7 @@ from grafana import (
     Panel,
     Row,
     Target,
+    bars,
     colored,
     graph,
     line_at,
@@ -20,7 +21,6 @@ from grafana import (
     timeline,
 )
 
-EACH = "sum by (namespace, modelrollout)"
 RUNNING = 'modelrollout_info{phase=~"Progressing|Promoting|RollingBack"}'
 WEIGHTS = (
     "modelrollout_info * on (namespace, modelrollout) group_left () "
@@ -83,31 +83,32 @@ FLEET: list[Panel] = [
         width=16,
         height=9,
     ),
-    graph(
+    bars(
         "Ends of attempts",
         "Attempts that were promoted, rolled back or superseded, in the time that is shown.",
-        Target("sum by (outcome) (increase(modelrollout_outcomes_total[$__range]))", "{{outcome}}"),
+        "sum by (outcome) (increase(modelrollout_outcomes_total[$__range]))",
+        "{{outcome}}",
         height=9,
     ),
-    graph(
+    bars(
         "How long attempts take",
         "Median time from an attempt's beginning to its end, of those in the time that is shown.",
-        Target(
-            "histogram_quantile(0.5, sum by (outcome, le) "
-            "(increase(modelrollout_attempt_duration_seconds_bucket[$__range])))",
-            "{{outcome}}",
-        ),
+        "histogram_quantile(0.5, sum by (outcome, le) "
+        "(increase(modelrollout_attempt_duration_seconds_bucket[$__range])))",
+        "{{outcome}}",
         unit="s",
     ),
-    graph(
+    bars(
         "Told by people",
-        "Verbs that were told to rollouts, and what came of them.",
-        Target("sum by (verb, result) (increase(modelrollout_actions_total[$__range]))", "{{verb}} {{result}}"),
+        "Verbs that were told to rollouts in the time that is shown, and what came of them.",
+        "sum by (verb, result) (increase(modelrollout_actions_total[$__range]))",
+        "{{verb}} {{result}}",
     ),
-    graph(
+    bars(
         "Weights put right",
-        "How often somebody else's change of the weights was undone.",
-        Target(f"{EACH} (increase(modelrollout_weights_put_right_total[$__range])) > 0 or vector(0)"),
+        "How often somebody else's change of the weights was undone in the time that is shown.",
+        "sum by (namespace, modelrollout) (increase(modelrollout_weights_put_right_total[$__range])) > 0",
+        "{{namespace}}/{{modelrollout}}",
     ),
 ]
 ONE_ROLLOUT: list[Panel] = [
@@ -221,10 +222,11 @@ OPERATOR: list[Panel] = [
         Target(f"sum(rate(modelrollout_status_writes_total{RANGE}))", "status written"),
         unit="reqps",
     ),
-    graph(
+    bars(
         "Decisions",
         "What was decided, by reason, in the time that is shown.",
-        Target("sum by (reason) (increase(modelrollout_decisions_total[$__range]))", "{{reason}}"),
+        "sum by (reason) (increase(modelrollout_decisions_total[$__range]))",
+        "{{reason}}",
     ),
     graph(
         "Failed reconciliations",

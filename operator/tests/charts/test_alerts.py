@@ -12,8 +12,6 @@ from exported import METRICS, names_of
 
 from e2e.stack import paths, tools
 
-pytestmark = pytest.mark.stack
-
 RULES = paths.CHART / "files" / "alerts.yaml"
 RUNBOOKS = paths.ROOT / "docs" / "runbooks"
 ALERTS = {
@@ -161,11 +159,13 @@ CASES = {
 }
 
 
+@pytest.mark.stack
 def test_promtool_finds_nothing_wrong_with_the_rules() -> None:
     done = promtool("check", "rules", "--lint=all", "--lint-fatal", str(RULES))
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.stack
 def test_alerts_fire_when_they_should_and_not_otherwise(tmp_path: Path) -> None:
     files = []
     for every in ("1m", "15m"):
