@@ -12,53 +12,50 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     /tools/bin/pip install --disable-pip-version-check --require-hashes --only-binary=:all: -r /requirements.txt
 
 
-FROM tools AS wheel
+# The project is a layer of its own above what it depends on: a new version of it is a few megabytes to pull.
+FROM tools AS project
 WORKDIR /source
 COPY pyproject.toml README.md LICENSE ./
 COPY operator/modelrollout operator/modelrollout
 COPY models/rolloutmodels models/rolloutmodels
-RUN /tools/bin/pip wheel --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir /wheel .
+RUN /tools/bin/pip install --disable-pip-version-check --no-compile --no-deps --no-build-isolation --target /project . && \
+    rm -rf /project/bin && \
+    /tools/bin/python -m compileall -q --invalidation-mode unchecked-hash /project
 
 
+# Bytecode is made here, once: the root file system may be read-only later, and without it each start takes longer.
 FROM tools AS operator-packages
 COPY requirements/operator.txt /requirements.txt
 RUN --mount=type=cache,target=/root/.cache/pip \
-    python3 -m venv --without-pip /opt/modelrollout && \
-    /tools/bin/pip --python /opt/modelrollout install --disable-pip-version-check --no-compile \
-      --require-hashes --only-binary=:all: -r /requirements.txt
-# What nothing imports: the libraries' own tests, type stubs, C headers and sources.
-RUN find /opt/modelrollout/lib/python3*/site-packages \
+    python3 -m venv --without-pip /opt/python && \
+    /tools/bin/pip --python /opt/python install --disable-pip-version-check --no-compile \
+      --require-hashes --only-binary=:all: -r /requirements.txt && \
+    # What nothing imports: the libraries' own tests, type stubs, C headers and sources.
+    find /opt/python/lib/python3*/site-packages \
       \( -type d \( -name tests -o -name include \) -o -type f \( -name '*.pyi' -o -name '*.pxd' -o -name '*.pyx' \) \) \
-      -prune -exec rm -rf {} +
-COPY --from=wheel /wheel /wheel
-# The bytecode is made here, once: the root file system may be read-only later, and without it a start takes seconds more.
-RUN /tools/bin/pip --python /opt/modelrollout install --disable-pip-version-check --no-compile --no-index --no-deps \
-      /wheel/modelrollout-*.whl && \
-    rm -rf /opt/modelrollout/lib/python3*/site-packages/rolloutmodels && \
-    /opt/modelrollout/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/modelrollout/lib
+      -prune -exec rm -rf {} + && \
+    /opt/python/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/python/lib
 
 
 FROM tools AS models-packages
 COPY requirements/models.txt /requirements.txt
 RUN --mount=type=cache,target=/root/.cache/pip \
-    python3 -m venv --without-pip /opt/models && \
-    /tools/bin/pip --python /opt/models install --disable-pip-version-check --no-compile \
-      --require-hashes --only-binary=:all: -r /requirements.txt
-COPY --from=wheel /wheel /wheel
-RUN /tools/bin/pip --python /opt/models install --disable-pip-version-check --no-compile --no-index --no-deps \
-      /wheel/modelrollout-*.whl && \
-    rm -rf /opt/models/lib/python3*/site-packages/modelrollout && \
-    /opt/models/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/models/lib
+    python3 -m venv --without-pip /opt/python && \
+    /tools/bin/pip --python /opt/python install --disable-pip-version-check --no-compile \
+      --require-hashes --only-binary=:all: -r /requirements.txt && \
+    /opt/python/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/python/lib
 
 
 FROM ${PYTHON} AS models
 LABEL org.opencontainers.image.title="ModelRollout models" \
       org.opencontainers.image.description="MLServer with the models that ModelRollout is shown with" \
       org.opencontainers.image.licenses="Apache-2.0"
-COPY --from=models-packages /opt/models /opt/models
+COPY --from=models-packages /opt/python /opt/python
+COPY --from=project /project/rolloutmodels /project/rolloutmodels
 COPY models/artefacts /models
 # Workers of their own would be 165 MB each, and metrics of several processes need a directory to write to.
-ENV PATH=/opt/models/bin:$PATH \
+ENV PATH=/opt/python/bin:$PATH \
+    PYTHONPATH=/project \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     HOME=/tmp \
@@ -81,9 +78,11 @@ LABEL org.opencontainers.image.title="ModelRollout operator" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-COPY --from=operator-packages /opt/modelrollout /opt/modelrollout
+COPY --from=operator-packages /opt/python /opt/python
+COPY --from=project /project/modelrollout /project/modelrollout
 # A numeric user has no entry in /etc/passwd: libraries that ask for its name take LOGNAME instead of failing.
-ENV PATH=/opt/modelrollout/bin:$PATH \
+ENV PATH=/opt/python/bin:$PATH \
+    PYTHONPATH=/project \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     HOME=/tmp \

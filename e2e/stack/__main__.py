@@ -52,6 +52,7 @@ def _settings(options: argparse.Namespace, directory: Path) -> Settings:
         kubeconfig=options.kubeconfig,
         operator=options.operator,
         kind=options.cluster == "kind",
+        node=options.cluster == "node",
         seldon_is_external=options.seldon == "external",
         data_plane_url=options.data_plane_url,
         envoy_stats_url=options.envoy_stats_url,
@@ -84,7 +85,10 @@ def _add_up(up: argparse.ArgumentParser) -> None:
     up.add_argument("--operator", action="store_true", help="install the chart, and run the operator with its rights")
     up.add_argument("--kubeconfig", type=Path, help="use this cluster; no control plane is started")
     up.add_argument(
-        "--cluster", choices=("own", "kind"), default="own", help="own (default) or kind, which needs Docker"
+        "--cluster",
+        choices=("own", "kind", "node"),
+        default="own",
+        help="own (default): no pods; kind: needs Docker; node: pods without Docker, needs root and Debian",
     )
     up.add_argument(
         "--seldon",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,10 +50,10 @@ class Authority:
         self.file = directory / "ca.crt"
         self._write(self.file, certificate.sign(self._key, hashes.SHA256()))
 
-    def server(self, name: str) -> Pair:
-        """A certificate for servers on this machine."""
-        addresses = [x509.IPAddress(ipaddress.ip_address(address)) for address in ADDRESSES]
-        names = x509.SubjectAlternativeName([*(x509.DNSName(each) for each in NAMES), *addresses])
+    def server(self, name: str, addresses: Iterable[str] = ADDRESSES) -> Pair:
+        """A certificate for a server at these addresses, by default on this machine."""
+        listed = [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
+        names = x509.SubjectAlternativeName([*(x509.DNSName(each) for each in NAMES), *listed])
         return self._sign(name, _name(name), ExtendedKeyUsageOID.SERVER_AUTH, names)
 
     def client(self, name: str, group: str = "") -> Pair:

@@ -28,6 +28,8 @@ class Settings:
     """Use that cluster, with its admin's rights, in place of a control plane of our own."""
     kind: bool = False
     """Make a kind cluster in place of a control plane of our own; needs Docker."""
+    node: bool = False
+    """Start a whole Kubernetes with a node that runs pods, in namespaces of its own; needs root, and Debian."""
     seldon_is_external: bool = False
     """The cluster runs the real Seldon: no minimesh, Envoy or MLServer here, and the two addresses below are needed."""
     data_plane_url: str = ""
@@ -47,7 +49,7 @@ class Settings:
 
     @property
     def has_own_control_plane(self) -> bool:
-        return self.kubeconfig is None and not self.kind
+        return self.kubeconfig is None and not self.kind and not self.node
 
     def parts(self) -> tuple[str, ...]:
         """The parts to start, in the order in which people read them."""
@@ -69,8 +71,8 @@ class Settings:
         found = [
             (bool(unknown), f"--without names {', '.join(unknown)}; the parts are {', '.join(PARTS)}."),
             (
-                self.kubeconfig is not None and self.kind,
-                "--kubeconfig and --cluster=kind both choose the cluster; give one.",
+                (self.kubeconfig is not None) + self.kind + self.node > 1,
+                "--kubeconfig, --cluster=kind and --cluster=node each choose the cluster; give one.",
             ),
             (
                 self.kubeconfig is not None and not self.kubeconfig.exists(),

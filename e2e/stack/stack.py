@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import FrameType, TracebackType
+from typing import TYPE_CHECKING
 
 from e2e.stack import certificates, clusters, kubeconfigs, plan, ports, tools
 from e2e.stack.access import Access
@@ -22,6 +23,9 @@ from e2e.stack.parts import Part
 from e2e.stack.plan import Ground
 from e2e.stack.processes import SECONDS_BETWEEN_LOOKS, Process
 from e2e.stack.settings import Settings
+
+if TYPE_CHECKING:
+    from e2e.node.node import Node
 
 TRIES_FOR_PORTS = 3
 
@@ -45,6 +49,7 @@ class Stack:
         self._ground: Ground | None = None
         self._processes: dict[str, Process] = {}
         self._has_kind_cluster = False
+        self._node: Node | None = None
         self._sigterm_was_ours = False
 
     def __enter__(self) -> Stack:
@@ -70,11 +75,14 @@ class Stack:
             if self.settings.kind:
                 self._has_kind_cluster = True  # before it is there: half a cluster must be deleted too
                 clusters.create_kind(self.settings.name, self._own_kubeconfig, self.say)
+            if self.settings.node:
+                self._node = self._make_node()
             self._start_on_free_ports(binaries)
             self._make_namespace()
             if self.settings.operator:
                 self.install_chart()
-                self.start_operator()
+                if self._node is None:
+                    self.start_operator()
         except BaseException:
             self.down()
             raise
@@ -89,6 +97,9 @@ class Stack:
         if self._has_kind_cluster:
             clusters.delete_kind(self.settings.name, self._own_kubeconfig, self.say)
             self._has_kind_cluster = False
+        if self._node:
+            self._node.down()
+            self._node = None
         self._ground = None
         if self._claim:
             self._claim.release()
@@ -170,7 +181,9 @@ class Stack:
         return self.access.helm(*arguments)
 
     def install_chart(self, release: str = "modelrollout", values: Mapping[str, object] | None = None) -> str:
-        """See `Access.install_chart`."""
+        """See `Access.install_chart`. On a node the operator's image is built, and its pods are waited for."""
+        if self._node:
+            return self._install_in_pods(release, values or {})
         said = self.access.install_chart(release, values)
         managers = self._processes.get("kube-controller-manager")
         if managers:
@@ -179,6 +192,13 @@ class Stack:
             managers.kill()
             managers.start()
         return said
+
+    @property
+    def node(self) -> Node:
+        """The node of `--cluster=node`."""
+        if self._node is None:
+            raise StackError("The stack has no node: it was not started with --cluster=node.")
+        return self._node
 
     def service_account_kubeconfig(self, namespace: str, name: str, duration: str = "24h") -> Path:
         """See `Access.service_account_kubeconfig`."""
@@ -263,7 +283,24 @@ class Stack:
             kubeconfigs.with_certificate(managers, server, own.authority, own.controller_manager, "default")
         elif self.settings.kubeconfig:
             kubeconfig = self.settings.kubeconfig.resolve()
+        elif self._node:
+            kubeconfig = self._node.kubeconfig
         return Ground(self.settings, chosen, binaries, kubeconfig, own)
+
+    def _make_node(self) -> Node:
+        from e2e.node.node import Node  # late: it stands on this package, and few stacks need one
+
+        return Node(self.settings.directory / "node", self.say, self.namespace).up()
+
+    def _install_in_pods(self, release: str, values: Mapping[str, object]) -> str:
+        from e2e.node import operators
+
+        settings = operators.values(
+            self.node, self.access, self._standing().ports.prometheus, self.settings.scrape_seconds
+        )
+        said = self.access.install_chart(release, {**settings, **values})
+        operators.wait(self.access, release)
+        return said
 
     @property
     def _own_kubeconfig(self) -> Path:

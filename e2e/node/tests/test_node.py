@@ -1,0 +1,174 @@
+"""What only pods show: the image under the chart's security context, and a rollout that outlives its operator's pods.
+
+One node for all. Traffic, Seldon's part and Prometheus run beside it, as on the local stack.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from e2e.node import debian, needs
+from e2e.rollouts import stage
+from e2e.stack import Settings, Stack, paths
+from e2e.stack.errors import CommandError, MissingError
+from e2e.story import Story
+
+pytestmark = [pytest.mark.stack, pytest.mark.node]
+
+RELEASE = "modelrollout"
+OURS = f"--selector=app.kubernetes.io/instance={RELEASE},app.kubernetes.io/component=operator"
+NOT_IN_THE_IMAGE = ("torch", "mlserver", "onnxruntime", "rolloutmodels", "pip", "setuptools", "pytest")
+
+
+class Pods(Story):
+    """A story whose operator runs in pods."""
+
+    def pods(self) -> list[dict[str, Any]]:
+        """Those that are not on their way out."""
+        listed = json.loads(self.kubectl("get", "pods", OURS, "-o", "json"))["items"]
+        return [pod for pod in listed if "deletionTimestamp" not in pod["metadata"]]
+
+    def ready(self) -> set[str]:
+        """Names of the pods that are Ready."""
+        return {pod["metadata"]["name"] for pod in self.pods() if _is_ready(pod)}
+
+    def holder(self) -> str:
+        """The pod whose operator holds the Lease; empty when it is free or its holder is gone."""
+        lease = json.loads(self.kubectl("get", "lease", RELEASE, "-o", "json"))
+        said = lease["spec"].get("holderIdentity") or ""
+        return next((name for name in sorted(self.ready()) if said.startswith(name)), "")
+
+    def until_another_leads(self, before: str) -> str:
+        return self.until(lambda: (found := self.holder()) != before and found, f"another pod than {before} leads")
+
+    def until_whole(self) -> set[str]:
+        """Both pods Ready; their names."""
+        self.until(lambda: len(self.ready()) == len(self.pods()) == 2, "both pods are ready")
+        return self.ready()
+
+    def crash(self, name: str) -> None:
+        """SIGKILL for the operator in a pod, as when its memory is full: it lets go of nothing."""
+        uid = next(pod["metadata"]["uid"] for pod in self.pods() if pod["metadata"]["name"] == name)
+        for pid in _processes_of_pod(uid):
+            if b"modelrollout" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                os.kill(pid, signal.SIGKILL)
+
+    def restarts(self) -> int:
+        return sum(pod["status"]["containerStatuses"][0]["restartCount"] for pod in self.pods())
+
+    def describe(self) -> str:
+        asked = (("get", "pods,lease,pdb,deployment", "-o", "wide"), ("logs", OURS, "--prefix", "--tail=40"))
+        status = {key: value for key, value in self.rollout.status.items() if key not in ("engine", "kopf")}
+        return "\n".join([json.dumps(status, indent=1), *(self.kubectl(*each) for each in asked)])
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    try:
+        needs.check()
+        debian.provide(print)
+    except MissingError as lacking:
+        pytest.skip(str(lacking))
+    with Stack(Settings(directory=tmp_path_factory.mktemp("node") / "stack", node=True)) as running:
+        strict = "pod-security.kubernetes.io/enforce=restricted"
+        running.kubectl("label", "namespace", running.namespace, strict)
+        running.install_chart(RELEASE)
+        yield running
+
+
+@pytest.fixture
+def story(stack: Stack, request: pytest.FixtureRequest) -> Iterator[Pods]:
+    mine = Pods(stack, request.node.name.removeprefix("test_").replace("_", "-")[:36].strip("-"))
+    yield mine
+    mine.clean_up()
+
+
+def test_pods_of_the_image_run_where_only_restricted_ones_may(story: Pods) -> None:
+    one, other = sorted(story.until_whole())
+
+    leader = story.until(story.holder, "one of them leads")
+
+    assert leader in (one, other)
+    assert story.restarts() == 0
+    assert _ask(story, one, "import os; print(os.getuid(), os.getgid())") == "65532 65532"
+    assert "Read-only file system" in _ask(story, one, "try: open('/project/x', 'w')\nexcept OSError as e: print(e)")
+    found = f"from importlib.util import find_spec; print([x for x in {NOT_IN_THE_IMAGE} if find_spec(x)])"
+    assert _ask(story, one, found) == "[]"
+
+
+def test_a_rollout_goes_on_while_the_pods_of_its_operator_come_and_go(story: Pods) -> None:
+    story.serve_both()
+    before = story.until_whole()
+    first = story.until(story.holder, "one pod leads")
+    with story.clients(), story.watching_weights() as written:
+        story.begin([stage(20), stage(40), stage(60), stage(100)])
+
+        story.until_at(1, 20)
+        story.crash(first)
+        story.until_another_leads(first)
+
+        story.until_at(2, 40)
+        story.until_whole()
+        _upgrade(story, "--set", "podAnnotations.round=second", "--wait")
+        assert not before & story.until_whole()
+        story.until(story.holder, "one of the new pods leads")
+
+        story.until_rollout(lambda seen: seen.stage >= 3, "stage 3 begins")
+        with pytest.raises(CommandError, match="disruption budget"):
+            story.kubectl("drain", "node", "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=7s")
+        assert len(story.ready()) == 1
+        story.kubectl("uncordon", "node")
+
+        done = story.until_rollout(lambda seen: seen.phase == "Healthy", "the candidate is promoted")
+
+    assert done.attempt == 1
+    assert [weights[1] for weights in written] == sorted({weights[1] for weights in written})
+    story.until_whole()
+
+
+def test_helm_takes_an_image_back_that_does_not_start(story: Pods) -> None:
+    before = story.until_whole()
+    revision = _revision(story)
+
+    with pytest.raises(CommandError, match="rolled back"):
+        _upgrade(story, "--set", "image.tag=absent", "--rollback-on-failure", "--wait", "--timeout", "15s")
+
+    assert _revision(story) == revision + 2
+    assert before & story.until_whole(), "one of the old pods stayed all the time"
+    assert story.until(story.holder, "a pod leads") in story.ready()
+
+    story.stack.helm("rollback", RELEASE, str(revision - 1 or 1), "--namespace", story.stack.namespace, "--wait")
+
+    story.until_whole()
+    assert _revision(story) == revision + 3
+
+
+def _upgrade(story: Pods, *how: str) -> None:
+    where = (RELEASE, str(paths.CHART), "--namespace", story.stack.namespace)
+    story.stack.helm("upgrade", *where, "--reuse-values", *how)
+
+
+def _revision(story: Pods) -> int:
+    listed = json.loads(story.stack.helm("history", RELEASE, "--namespace", story.stack.namespace, "-o", "json"))
+    return max(entry["revision"] for entry in listed)
+
+
+def _ask(story: Pods, pod: str, code: str) -> str:
+    return story.kubectl("exec", pod, "--", "python", "-c", code).strip()
+
+
+def _is_ready(pod: dict[str, Any]) -> bool:
+    conditions = pod["status"].get("conditions", [])
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+
+def _processes_of_pod(uid: str) -> list[int]:
+    groups = Path("/sys/fs/cgroup/memory").glob(f"mrnode*/**/pod{uid}/**/cgroup.procs")
+    return [int(pid) for group in groups for pid in group.read_text().split()]
