@@ -7,7 +7,7 @@ from modelrollout.api.reasons import MEANING, Reason
 from modelrollout.cli import spans, wording
 from modelrollout.cli.views import Entry, Rail, Rollout
 
-ENDS = {Reason.ABORTED, Reason.UNDONE, Reason.ROLLED_BACK, Reason.APPROVAL_EXPIRED}
+ENDS = {Reason.ABORTED, Reason.UNDONE, Reason.ROLLED_BACK}
 BY_HAND = {Reason.PROMOTED_BY_HAND, Reason.SKIPPED, Reason.APPROVED}
 _TROUBLES = ("SpecValid", "CandidatesReady", "TrafficSynced", "MetricsAvailable", "GuardrailsPassing")
 
@@ -19,9 +19,15 @@ def of(rollout: Rollout, now: float) -> list[str]:
             f"Nothing was said of {rollout.name} yet.",
             "The operator has not met it: check that it runs and watches this namespace (kubectl modelrollout doctor).",
         ]
-    told = _rolled_back(rollout) if rollout.outcome == "RolledBack" else None
-    told = told or (_promoted(rollout) if rollout.outcome == "Promoted" else _running(rollout, now))
-    return [sentence(one) for one in [*told, *_last_word(rollout, now), *_stale(rollout)] if one]
+    match rollout.outcome:
+        case "RolledBack":
+            told = _rolled_back(rollout)
+        case "Promoted":
+            told = _promoted(rollout)
+        case _:
+            told = _running(rollout, now)
+    told = [*told, _cure(rollout, told), *_last_word(rollout, now), *_stale(rollout)]
+    return [sentence(one) for one in told if one]
 
 
 def sentence(words: str) -> str:
@@ -36,15 +42,21 @@ def _rolled_back(rollout: Rollout) -> list[str]:
     ending = next((one for one in rollout.entries() if one.reason in ENDS), None)
     message = ending.message if ending else rollout.message
     what, _, why = message.partition(": ")
-    by = f" by {ending.by}" if ending and ending.by else ""
+    by = f" by {ending.by}" if ending and ending.by and ending.by not in what else ""
     return [
         f"{what}{by}{_after(rollout, ending)}",
-        f"Because {why}" if why else "",
+        _why(ending, why),
         *_chance(rollout, why),
         _reached(rollout),
         _confirmed(rollout, ending),
-        _cure(rollout),
     ]
+
+
+def _why(ending: Entry | None, why: str) -> str:
+    """The verdict, or the words of who ended it."""
+    if not why:
+        return ""
+    return f"The reason given: {why}" if ending is not None and ending.by else f"Because {why}"
 
 
 def _after(rollout: Rollout, ending: Entry | None) -> str:
@@ -89,7 +101,7 @@ def _confirmed(rollout: Rollout, ending: Entry | None) -> str:
 
 def _within(length: float) -> str:
     """The history counts whole seconds."""
-    return "within a second of the verdict" if length < 1 else f"{spans.short(length)} after the verdict"
+    return "within a second of that" if length < 1 else f"{spans.short(length)} after that"
 
 
 # --- promoted ---------------------------------------------------------------------------------------------------------
@@ -128,12 +140,11 @@ def _running(rollout: Rollout, now: float) -> list[str]:
     return [
         f"The rollout {rollout.name} {_phase(rollout)}, {place}"
         + (f", attempt {rollout.attempt}" if rollout.attempt else ""),
-        rollout.message,
+        "" if _is_held_by_hand(rollout) else rollout.message,
         *_held(rollout, now),
         *_undecided(rollout),
         *_wrong(rollout),
         *_next(rollout, now),
-        _cure(rollout),
     ]
 
 
@@ -153,7 +164,13 @@ def _held(rollout: Rollout, now: float) -> list[str]:
     if pause is None:
         return []
     since = f" for {wording.age(pause.since, now)}" if pause.since is not None else ""
-    return [f"{pause.by or 'Somebody'} holds it{since}" + (f": {pause.reason}" if pause.reason else "")]
+    return [f"{pause.by or 'Somebody'} has held it{since}" + (f": {pause.reason}" if pause.reason else "")]
+
+
+def _is_held_by_hand(rollout: Rollout) -> bool:
+    """True when the message speaks of the pause, and of nothing that comes before it."""
+    paused = rollout.condition("Paused")
+    return rollout.pause is not None and paused is not None and paused.reason == Reason.PAUSED_BY_HAND
 
 
 def _undecided(rollout: Rollout) -> list[str]:
@@ -167,13 +184,9 @@ def _undecided(rollout: Rollout) -> list[str]:
         soon = wording.eta(rail)
         told.append(
             f"{rail.name} is {word}: {rail.estimate or 'nothing counted yet'}; it has {rail.evidence} % of the "
-            f"evidence{leaning}" + (f", {rail.evidence_for or 'Pass'} {_in(soon)}" if soon else "")
+            f"evidence{leaning}" + (f", {soon}" if soon else "")
         )
     return told
-
-
-def _in(eta: str) -> str:
-    return eta if eta == "not in sight" else f"expected in {eta}"
 
 
 def _wrong(rollout: Rollout) -> list[str]:
@@ -205,8 +218,10 @@ def _stale(rollout: Rollout) -> list[str]:
     return ["The operator has not read the newest spec yet: all this is about the one before"]
 
 
-def _cure(rollout: Rollout) -> str:
-    words = wording.cure(rollout)
+def _cure(rollout: Rollout, told: list[str]) -> str:
+    """Its last words, unless one of the sentences names the command already."""
+    said = " ".join(told)
+    words = wording.cure(rollout, said)
     return words[:1].upper() + words[1:]
 
 

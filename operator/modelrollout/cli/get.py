@@ -1,10 +1,15 @@
 """`get NAME`: where a rollout stands, why, and what happens next."""
 
 import argparse
+from dataclasses import dataclass
 
 from modelrollout.cli import clock, kube, layout, parts, picture, screen, views, watching
 from modelrollout.cli.kube import RESOURCE, Kubectl
+from modelrollout.cli.parts import Part
 from modelrollout.cli.screen import Screen
+from modelrollout.cli.views import Rollout
+
+PARTS_SECONDS = 5.0
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -18,22 +23,31 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Show it once, or until it is gone."""
-    kubectl, shown = kube.door(options), screen.of(options)
+    kubectl, shown, newest = kube.door(options), screen.of(options), _Newest()
     if not options.watch:
-        screen.show(_text(kubectl.rollout(options.name), kubectl, shown, options.output))
+        screen.show(_text(kubectl.rollout(options.name), kubectl, shown, options.output, newest))
         return 0
-    return watching.show(
-        kubectl.watch(RESOURCE, options.name),
-        lambda found: _text(found, kubectl, shown, options.output),
-        shown,
-    )
+    changes = kubectl.watch(RESOURCE, options.name)
+    return watching.show(changes, lambda found: _text(found, kubectl, shown, options.output, newest), shown)
 
 
-def _text(found: views.Json, kubectl: Kubectl, shown: Screen, form: str) -> str:
+@dataclass
+class _Newest:
+    """What was read last of the objects beside the rollout: they are not asked for at every second."""
+
+    until: float = 0.0
+    parts: tuple[Part, ...] = ()
+
+    def of(self, kubectl: Kubectl, rollout: Rollout, now: float) -> tuple[Part, ...]:
+        if now >= self.until:
+            self.parts, self.until = parts.read(kubectl, rollout), now + PARTS_SECONDS
+        return self.parts
+
+
+def _text(found: views.Json, kubectl: Kubectl, shown: Screen, form: str, newest: _Newest) -> str:
     if form in {"json", "yaml"}:
         return screen.written(found, form)
-    rollout = views.rollout(found)
+    rollout, now = views.rollout(found), clock.now()
     if form == "name":
         return kube.called(rollout.name)
-    seen = parts.read(kubectl, rollout)
-    return layout.tree(picture.of(rollout, seen, clock.now(), form == "wide"), shown)
+    return layout.tree(picture.of(rollout, newest.of(kubectl, rollout, now), now, form == "wide"), shown)

@@ -203,5 +203,13 @@ def _less(space: int | None, taken: int) -> int | None:
 
 
 def _painted(lines: Sequence[Line], screen: Screen) -> str:
-    texts = ("".join(screen.paint(text, style) for text, style in line).rstrip() for line in lines)
+    texts = ("".join(screen.paint(text, style) for text, style in _trimmed(line)) for line in lines)
     return "\n".join(texts)
+
+
+def _trimmed(line: Line) -> Line:
+    """The line without blanks at its end."""
+    kept = list(line)
+    while kept and not kept[-1][0].strip():
+        kept.pop()
+    return [*kept[:-1], (kept[-1][0].rstrip(), kept[-1][1])] if kept else []

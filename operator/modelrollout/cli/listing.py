@@ -1,6 +1,7 @@
 """`list`: every rollout in one table."""
 
 import argparse
+from math import inf
 
 from modelrollout.cli import clock, kube, layout, screen, spans, views, wording
 from modelrollout.cli.kube import RESOURCE
@@ -8,7 +9,7 @@ from modelrollout.cli.layout import Cell
 from modelrollout.cli.views import Rollout
 
 # What matters most comes first: on a narrow screen the last columns are left out.
-HEADS = ("NAME", "PHASE", "STAGE", "WEIGHT", "AGE", "VERDICT", "DECIDED IN", "CANDIDATE", "BASELINE")
+HEADS = ("NAME", "PHASE", "STAGE", "WEIGHT", "AGE", "VERDICT", "NEXT", "CANDIDATE", "BASELINE")
 WIDE = ("ATTEMPT", "EXPERIMENT", "MESSAGE")
 LEAST = 2
 
@@ -63,8 +64,12 @@ def _cells(one: Rollout, now: float, is_wide: bool, everywhere: bool) -> list[st
 
 
 def _decided_in(one: Rollout) -> str:
-    """The time that the slowest guardrail needs, of those that are undecided."""
-    known = [(spans.seconds(eta.removeprefix("~")), eta) for rail in one.rails if (eta := wording.eta(rail))]
-    if one.outcome or not known:
-        return "-"
-    return max(known, key=lambda pair: float("inf") if pair[0] is None else pair[0])[1]
+    """What the slowest guardrail will probably say, and when; of those that are undecided."""
+    known = [(_length(eta), eta) for rail in one.rails if (eta := wording.eta(rail))]
+    return "-" if one.outcome or not known else max(known)[1]
+
+
+def _length(eta: str) -> float:
+    """What is not in sight takes longest."""
+    found = spans.seconds(eta.rpartition("~")[2])
+    return inf if found is None else found

@@ -6,7 +6,7 @@ from itertools import pairwise
 from modelrollout.cli import spans, wording
 from modelrollout.cli.layout import BREAK, Cell, Row, row
 from modelrollout.cli.parts import Part
-from modelrollout.cli.views import Arm, Rail, Rollout
+from modelrollout.cli.views import Arm, Rail, Rollout, Told
 from modelrollout.cli.wording import STYLES, VERDICTS, age
 
 TROUBLES = ("SpecValid", "CandidatesReady", "TrafficSynced", "MetricsAvailable")
@@ -56,7 +56,7 @@ def _stage(rollout: Rollout, index: int, took: str) -> Cell:
     if rollout.outcome:
         return f"{name} ✘ {spans.short(stage.soaked)}", "bad"
     if plan.is_approval:
-        said = f"approved by {stage.approved_by}" if stage.approved_by else f"waits ({wording.goal(plan)})"
+        said = f"approved by {stage.approved_by}" if stage.approved_by else f"waits {wording.goal(plan)}".rstrip()
         return f"{name} ● {said}", "busy" if stage.approved_by else "careful"
     return f"{name} ● {spans.short(stage.soaked)} ({wording.goal(plan)})", "busy"
 
@@ -109,23 +109,26 @@ def _rails(rollout: Rollout, is_wide: bool) -> Row:
         candidate, baseline = counts.pop()
         head = f"{candidate:,} candidate and {baseline:,} baseline requests since the last gate"
         return row(head, label="guardrails", rows=_lines(rollout, is_wide, with_samples=False))
-    head = "each with its candidate and baseline samples since the last gate"
-    return row(head, label="guardrails", rows=_lines(rollout, is_wide, with_samples=True))
+    return row(
+        "candidate vs baseline, since the last gate",
+        label="guardrails",
+        rows=_lines(rollout, is_wide, with_samples=True),
+    )
 
 
 def _lines(rollout: Rollout, is_wide: bool, with_samples: bool) -> list[Row]:
     rows = []
     for rail in rollout.rails:
-        samples = f"{rail.candidate_samples:,} and {rail.baseline_samples:,}" if with_samples else ""
+        samples = f"of {rail.candidate_samples:,} vs {rail.baseline_samples:,}" if with_samples else ""
         cells = [
             (rail.name, "bold"),
             (VERDICTS.get(rail.verdict, rail.verdict), STYLES.get(rail.verdict, "")),
             (rail.estimate, ""),
+            (samples, ""),
             (wording.measured(rail), ""),
             (f"limit {rail.limit}" if rail.limit else "", "dim"),
-            *([(samples, "dim")] if with_samples else []),
             (wording.bar(rail), wording.bar_style(rail)),
-            (wording.eta(rail), ""),
+            ("" if rollout.outcome else wording.eta(rail), ""),
         ]
         rows.append((cells, _about(rollout, rail, is_wide)))
     return _without_empty_columns(rows)
@@ -133,7 +136,9 @@ def _lines(rollout: Rollout, is_wide: bool, with_samples: bool) -> list[Row]:
 
 def _about(rollout: Rollout, rail: Rail, is_wide: bool) -> list[Row]:
     """What stands below a guardrail: its sentence unless it stands elsewhere, and its question on a wide screen."""
-    is_news = rail.message and rail.verdict != "Pass" and rail.message not in rollout.message
+    # After a gate the sentence of the last Pass still stands there, while the verdict is open again.
+    is_old = rail.verdict == "Inconclusive" and rail.message.startswith(f"{rail.name} passed")
+    is_news = rail.message and rail.verdict != "Pass" and not is_old and rail.message not in rollout.message
     said = [row(rail.message)] if is_news else []
     return [*said, *([row(rail.query)] if is_wide and rail.query else [])]
 
@@ -164,11 +169,17 @@ def _hands(rollout: Rollout, now: float) -> list[Row]:
         by = rollout.pause.by or "somebody"
         since = f" for {age(rollout.pause.since, now)}" if rollout.pause.since is not None else ""
         rows.append(row((f"held by {by}{since}{why}", "careful"), label="pause"))
-    if (told := rollout.told) is not None:
-        said = f"{told.verb or 'something'} by {told.by or 'somebody'} {age(told.time, now)} ago".replace("  ", " ")
-        style = "bad" if told.result == "Refused" else ""
-        rows.append(row(said, (f"{told.result.lower()}: {told.message}", style), label="told"))
+    if (told := rollout.told) is not None and _is_worth_telling(rollout, told):
+        ago = f" ({age(told.time, now)} ago)" if told.time is not None else ""
+        refused = f"{told.verb or 'something'} by {told.by or 'somebody'} was refused{ago}: {told.message}"
+        said = (refused, "bad") if told.result == "Refused" else (f"{told.message}{ago}", "")
+        rows.append(row(said, label="told"))
     return rows
+
+
+def _is_worth_telling(rollout: Rollout, told: Told) -> bool:
+    """False for what stands in another line already."""
+    return told.result == "Refused" or (rollout.pause is None and told.message not in rollout.message)
 
 
 def _next(rollout: Rollout, now: float) -> Row:
@@ -176,10 +187,10 @@ def _next(rollout: Rollout, now: float) -> Row:
     message = rollout.message or "the operator has not said anything of it yet: check that it runs"
     is_read = rollout.is_current or not rollout.message
     lines: list[Cell] = [
-        ("; ".join(wording.next_steps(rollout, now)), ""),
         (message, STYLES.get(rollout.phase, "")),
         ("" if is_read else "the operator has not read the newest spec yet", "careful"),
         (wording.cure(rollout), ""),
     ]
+    steps = wording.next_steps(rollout, now)
     cells = [cell for line in lines if line[0] for cell in (BREAK, line)]
-    return row(*cells[1:], label="next")
+    return row(*steps, *(cells if steps else cells[1:]), label="next")

@@ -16,9 +16,10 @@ _CODES = {"good": "32", "bad": "31", "careful": "33", "busy": "36", "dim": "2", 
 
 @dataclass(frozen=True)
 class Screen:
-    """`width` in columns; None where lines have no end, such as a file. Colours and redrawing only on a terminal."""
+    """`width` in columns and `height` in lines; None where there is no end, such as in a file."""
 
     width: int | None = None
+    height: int | None = None
     colours: bool = False
     is_terminal: bool = False
 
@@ -44,7 +45,8 @@ def of(options: argparse.Namespace, environment: Mapping[str, str] = os.environ)
     if not sys.stdout.isatty():
         return Screen()
     colours = not options.no_color and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
-    return Screen(max(NARROWEST, shutil.get_terminal_size().columns), colours, is_terminal=True)
+    size = shutil.get_terminal_size()
+    return Screen(max(NARROWEST, size.columns), size.lines, colours, is_terminal=True)
 
 
 def show(text: str) -> None:

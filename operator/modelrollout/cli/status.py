@@ -16,7 +16,8 @@ EXITS = """exit codes:
   2  the command line is wrong
   4  degraded: rolled back, or nothing goes on until a person mends it
   5  not there yet when --timeout was over, or with --watch=false
-  6  awaiting an approval: kubectl modelrollout approve NAME"""
+  6  awaiting an approval: kubectl modelrollout approve NAME
+Any other pause is waited for until somebody ends it."""
 PHASES = ("healthy", "degraded", "paused", "progressing", "promoting")
 _YES, _NO = {"true", "yes", "1"}, {"false", "no", "0"}
 

@@ -25,7 +25,7 @@ DONE: dict[Verb, str] = {
     Verb.RESUME: "resumed",
     Verb.PROMOTE: "promoted",
     Verb.APPROVE: "approved",
-    Verb.SKIP: "skipped to the next stage",
+    Verb.SKIP: "promoted",
     Verb.ABORT: "aborted",
     Verb.RETRY: "retried",
     Verb.RESTART: "restarted",
@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
     told, found = _answer(kubectl, rollout.name, order, options.timeout)
     if told.result != "Done":
         raise Refused(f"{options.command} {rollout.name} was refused: {told.message}")
-    _print(options, rollout.name, DONE[order.verb], found)
+    _print(options, rollout.name, _done(order.verb, told, views.rollout(found)), found)
     return 0
 
 
@@ -105,8 +105,8 @@ def _answer(kubectl: Kubectl, name: str, order: Order, longest: float) -> tuple[
     """What became of the order, and the rollout then. Raises Refused when nobody answered in time."""
     until = clock.now() + longest
     for found in _while_there(kubectl, name):
-        told = views.rollout(found).told if found is not None else None
-        if found is not None and told is not None and told.token == order.token:
+        told = _heard(views.rollout(found), order) if found is not None else None
+        if found is not None and told is not None:
             return told, found
         if clock.now() >= until:
             break
@@ -117,9 +117,29 @@ def _answer(kubectl: Kubectl, name: str, order: Order, longest: float) -> tuple[
     )
 
 
+def _heard(rollout: Rollout, order: Order) -> Told | None:
+    """The answer to this order, once it is there. Raises Refused when another order took its place."""
+    if rollout.told is not None and rollout.told.token == order.token:
+        return rollout.told
+    if rollout.order == orders.write(order):
+        return None
+    if order.token in rollout.used_tokens:
+        raise Refused(f"{order.verb} {rollout.name} was handled, and another order right after it: see history")
+    raise Refused(f"{order.verb} {rollout.name}: another order took its place before it was handled, say it again")
+
+
 def _while_there(kubectl: Kubectl, name: str) -> Iterator[Mapping[str, Any] | None]:
     yield from kubectl.watch(RESOURCE, name)
     raise Refused(f"{name} was deleted before it answered")
+
+
+def _done(verb: Verb, told: Told, rollout: Rollout) -> str:
+    """What has become of the rollout. The operator begins with Nothing when it was so before."""
+    if told.message.startswith("Nothing "):
+        return f"unchanged: {told.message}"
+    if verb in {Verb.SKIP, Verb.PROMOTE} and rollout.outcome != "Promoted":
+        return f"sent to stage {rollout.stage_number} of {len(rollout.stages)}"
+    return DONE[verb]
 
 
 def _print(options: argparse.Namespace, name: str, words: str, found: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from modelrollout.api.orders import ACTION
 from modelrollout.cli import spans
 
 Json = Mapping[str, Any]
@@ -142,6 +143,8 @@ class Rollout:
     history: tuple[Entry, ...]
     pause: Pause | None
     told: Told | None
+    used_tokens: frozenset[str] = frozenset()
+    order: str = ""  # the newest annotation that tells it something, as it was written
 
     @property
     def stage_number(self) -> int:
@@ -204,6 +207,8 @@ def rollout(found: Json) -> Rollout:
         history=tuple(_entry(one) for one in _records(status, "history")),
         pause=_pause(_record(status, "pause")),
         told=_told(_record(status, "lastHandledAction")),
+        used_tokens=frozenset(one for one in _list(status, "usedTokens") if isinstance(one, str)),
+        order=_text(_record(metadata, "annotations"), ACTION),
     )
 
 

@@ -13,10 +13,12 @@ Found = Mapping[str, Any]
 
 def show(changes: Iterable[Found | None], text_of: Callable[[Found], str], shown: Screen) -> int:
     """Show every change. None in `changes` means that a second has passed: ages and expectations are other ones."""
-    return _in_place(changes, text_of) if shown.is_terminal else _one_after_the_other(changes, text_of)
+    return (
+        _in_place(changes, text_of, shown.height or 24) if shown.is_terminal else _one_after_the_other(changes, text_of)
+    )
 
 
-def _in_place(changes: Iterable[Found | None], text_of: Callable[[Found], str]) -> int:
+def _in_place(changes: Iterable[Found | None], text_of: Callable[[Found], str], height: int) -> int:
     """On a screen of its own, which is gone at the end; the newest text stays."""
     newest: Found | None = None
     text = ""
@@ -26,7 +28,7 @@ def _in_place(changes: Iterable[Found | None], text_of: Callable[[Found], str]) 
             newest = found or newest
             if newest is not None:
                 text = text_of(newest)
-                sys.stdout.write(f"{_HOME_AND_CLEAR}{text}\n")
+                sys.stdout.write(f"{_HOME_AND_CLEAR}{_cut(text, height - 1)}")
                 sys.stdout.flush()
     finally:
         sys.stdout.write(f"{_OWN_SCREEN}{text}\n")
@@ -45,3 +47,11 @@ def _one_after_the_other(changes: Iterable[Found | None], text_of: Callable[[Fou
         sys.stdout.flush()
         before = set(lines)
     return 0
+
+
+def _cut(text: str, height: int) -> str:
+    """The text, or as much of it as a screen can hold: what is more would scroll the top away."""
+    lines = text.splitlines()
+    if len(lines) <= height:
+        return "\n".join(lines)
+    return "\n".join([*lines[: height - 1], f"... {len(lines) - height + 1} more lines: enlarge the window"])

@@ -65,7 +65,8 @@ def eta(rail: Rail) -> str:
     median = said.partition(" (")[0].replace(" ", "")
     if not median:
         return ""
-    return "not in sight" if median == _NEVER else f"~{median}"
+    what = "Fail" if rail.evidence_for == "Fail" else "Pass"
+    return f"no {what} in sight" if median == _NEVER else f"{what} in ~{median}"
 
 
 def next_steps(rollout: Rollout, now: float) -> list[str]:
@@ -74,8 +75,13 @@ def next_steps(rollout: Rollout, now: float) -> list[str]:
     return [step for step in steps if step]
 
 
-def cure(rollout: Rollout) -> str:
-    """What a person can do now to make it go on; empty when nothing is needed."""
+def cure(rollout: Rollout, said: str | None = None) -> str:
+    """What a person can do now to make it go on; empty when nothing is needed, or what is said names a command.
+
+    said: what stands beside it (default: the rollout's message).
+    """
+    if PLUGIN in (rollout.message if said is None else said):
+        return ""
     if rollout.is_awaiting_approval:
         return f"to let it go on: {hint('approve', rollout)}"
     if rollout.pause is not None:
@@ -122,7 +128,13 @@ def _pass(rollout: Rollout) -> str:
     length, slowest = max(known, key=lambda pair: pair[0])
     if length == float("inf"):
         return f"no Pass of {slowest.name} in sight"
-    return f"Pass expected in {slowest.pass_in}"
+    return f"Pass expected in {_pace(slowest.pass_in)}"
+
+
+def _pace(said: str) -> str:
+    """`5m (90 %: 12m)`, or `5m` when the two are the same."""
+    median, _, most = said.partition(" (90 %: ")
+    return median if most == f"{median})" else said
 
 
 def _is_last(rollout: Rollout) -> bool:
@@ -130,9 +142,9 @@ def _is_last(rollout: Rollout) -> bool:
 
 
 def goal(plan: Stage) -> str:
-    """What a stage of the plan asks for."""
+    """What a stage of the plan asks for; empty when an approval may come whenever it comes."""
     if not plan.is_approval:
         return f"{plan.soak} to {plan.longest}"
     if not plan.deadline:
-        return "approval"
-    return f"approval within {plan.deadline}, else {'go on' if plan.on_deadline == 'Approve' else 'roll back'}"
+        return ""
+    return f"up to {plan.deadline}, else {'go on' if plan.on_deadline == 'Approve' else 'roll back'}"

@@ -53,7 +53,7 @@ def test_an_abort_names_who_said_it_and_claims_nothing_of_evidence() -> None:
     text = told(replace(rollout, outcome="RolledBack", phase="Degraded", history=(ending, *rollout.history[1:])))
 
     assert text.startswith("Aborted at stage 2 of 3 (25 %) by alice")
-    assert "Because wrong file." in text
+    assert "The reason given: wrong file." in text
     assert "Chance" not in text
 
 
@@ -92,7 +92,7 @@ def test_a_hold_names_who_why_and_how_to_go_on() -> None:
 
     text = told(replace(rollout, phase="Paused", pause=pause, message="alice holds the rollout"))
 
-    assert "alice holds it for 1m30s: market is closed." in text
+    assert "alice has held it for 1m30s: market is closed." in text
     assert "kubectl modelrollout resume predictor" in text
 
 

@@ -19,7 +19,7 @@ WIDTHS = (40, 80, 120)
 
 
 def drawn(rollout: Rollout, width: int | None = None, colours: bool = False, is_wide: bool = False) -> str:
-    return layout.tree(picture.of(rollout, PARTS, moment(rollout), is_wide), Screen(width, colours))
+    return layout.tree(picture.of(rollout, PARTS, moment(rollout), is_wide), Screen(width, colours=colours))
 
 
 def words(text: str) -> str:
@@ -79,8 +79,8 @@ def test_samples_stand_once_when_all_guardrails_have_the_same() -> None:
     uneven = replace(rollout, rails=(errors, replace(latency, candidate_samples=7)))
 
     assert "3,600 candidate and 20,400 baseline requests since the last gate" in drawn(rollout)
-    assert "3,600 and 20,400" in drawn(uneven)
-    assert "7 and 20,400" in drawn(uneven)
+    assert "of 3,600 vs 20,400" in drawn(uneven)
+    assert "of 7 vs 20,400" in drawn(uneven)
 
 
 def test_the_end_says_how_to_try_again() -> None:

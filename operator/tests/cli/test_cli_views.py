@@ -2,9 +2,9 @@
 
 import copy
 from collections.abc import Iterator
+from itertools import cycle
 from typing import Any
 
-import pytest
 from cli_corpus import found, moment
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,9 +61,8 @@ def test_an_approval_has_the_weight_of_the_stage_before_it() -> None:
     assert (stages[1].deadline, stages[1].on_deadline) == ("24h", "Rollback")
 
 
-@pytest.mark.parametrize("junk", [None, [], "x", 3, {"a": 1}])
-def test_a_status_with_any_field_missing_or_of_another_type_is_shown(named: str, junk: Any) -> None:
-    for half in _half_filled(found(named), junk):
+def test_a_status_with_any_field_missing_or_of_another_type_is_shown(named: str) -> None:
+    for half in _half_filled(found(named)):
         assert all(isinstance(text, str) for text in shown(views.rollout(half)))
 
 
@@ -72,12 +71,13 @@ def test_no_object_is_too_strange_to_be_shown(spec: Any, told: Any) -> None:
     assert shown(views.rollout({"metadata": {"name": "odd"}, "spec": spec, "status": told}))
 
 
-def _half_filled(raw: dict[str, Any], junk: Any) -> Iterator[dict[str, Any]]:
+def _half_filled(raw: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The object with each field of status and spec, one after the other, replaced or left out."""
+    junks = cycle([None, [], "x", 3, {"a": 1}, [{"a": 1}], [None]])
     for part in ("spec", "status"):
         for key in raw.get(part, {}):
             half = copy.deepcopy(raw)
-            half[part][key] = junk
+            half[part][key] = next(junks)
             yield half
             del half[part][key]
             yield half
