@@ -17,7 +17,7 @@ LONGEST_NAME = 36
 NUMBERS = count(1)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with Stack(Settings(directory=tmp_path_factory.mktemp("stories") / "stack")) as running:
         running.install_chart(values={"prometheus.secretNames": SECRETS})

@@ -6,7 +6,7 @@ import pytest
 from model_server import Server, running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def model_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with running(tmp_path_factory.mktemp("repository")) as server:
         yield server

@@ -18,7 +18,7 @@ SECONDS_OF_PATIENCE = 60
 Run = Callable[..., "subprocess.Popen[str]"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with Stack(Settings(directory=tmp_path_factory.mktemp("stack"))) as running:
         yield running

@@ -15,7 +15,7 @@ DEFINITION = Path(__file__).parents[3] / "crds" / "modelrollouts.yaml"
 COLLECTION = "/apis/modelrollout.io/v1alpha1/namespaces/default/modelrollouts"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The API server alone, with the committed definition established."""
     without = frozenset({"kube-controller-manager", "mlserver", "minimesh", "envoy", "prometheus"})
@@ -25,7 +25,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield stack
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def rollouts(stack: Stack) -> Iterator[httpx.Client]:
     """The admin's client whose root is the collection of rollouts in the namespace `default`.
 

@@ -12,7 +12,7 @@ import replay_past
 from prometheus_bench import Prometheus, running_prometheus
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     with running_prometheus(tmp_path_factory.mktemp("replayed"), replay_past.series(), []) as prometheus:
         yield prometheus
