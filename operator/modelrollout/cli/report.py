@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     if options.png and find_spec("matplotlib") is None:
         raise Refused(f"--png is '{options.png}': matplotlib is missing, install modelrollout[plots]")
     found = _object(options.file) if options.file else kube.door(options).rollout(options.name.rsplit("/", 1)[-1])
-    from modelrollout.cli import report_page, views  # late, with the contract
+    from modelrollout.cli import report_facts, report_page, views  # late, with the contract
 
     rollout = views.rollout(found)
     past = None
@@ -47,7 +47,8 @@ def run(options: argparse.Namespace) -> int:
         from modelrollout.cli import report_past
 
         past = report_past.read(options, found)
-    made = report_page.Report(found, rollout, _spec(found), clock.now(), past)
+    now = clock.now() if options.name else report_facts.newest(found, rollout) or clock.now()
+    made = report_page.Report(found, rollout, _spec(found), now, past, is_live=bool(options.name))
     page = Path(options.output or f"{rollout.name}.html")
     if options.output == STDOUT:
         screen.show(report_page.page(made))

@@ -109,6 +109,13 @@ def timeline(rollout: Rollout, now: float) -> Timeline:
     return Timeline(tuple(steps), max(until, last + 1.0))
 
 
+def newest(found: Json, rollout: Rollout) -> float | None:
+    """The last moment that an object tells of; None when it tells of none."""
+    known = [one.time for one in rollout.history] + [one.since for one in rollout.conditions]
+    looked = _number(found.get("status") or {}, "lastLookAt")
+    return max((one for one in (*known, looked) if one is not None), default=None)
+
+
 def drawn(found: Json, spec: RolloutSpec | None) -> Drawn | None:
     """Where a guardrail's interval lies; None while there is nothing to draw."""
     rail = _rail(found, spec)

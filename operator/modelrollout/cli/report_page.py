@@ -20,13 +20,17 @@ KINDS = {"good": "good", "bad": "bad", "careful": "careful", "busy": "busy"}
 
 @dataclass(frozen=True)
 class Report:
-    """What a page is made of: `found` is the object, `spec` None when it cannot be followed, `now` in Unix seconds."""
+    """What a page is made of: `found` is the object, `spec` None when it cannot be followed, `now` in Unix seconds.
+
+    is_live: it was read from the cluster; else from a file, and `now` is the last moment that it tells of.
+    """
 
     found: Json
     rollout: Rollout
     spec: RolloutSpec | None
     now: float
     past: Past | None = None
+    is_live: bool = True
 
 
 def page(report: Report) -> str:
@@ -52,7 +56,7 @@ def _header(report: Report) -> Markup:
     rollout = report.rollout
     style = KINDS.get(wording.STYLES.get(rollout.phase, ""), "plain")
     cure = wording.cure(rollout)
-    steps = wording.next_steps(rollout, report.now)
+    steps = wording.next_steps(rollout, report.now) if report.is_live else []
     return element(
         "header",
         element("p", "ModelRollout", f" in {rollout.namespace}" if rollout.namespace else "", class_="above"),
@@ -208,7 +212,10 @@ def _conditions(report: Report) -> Markup | None:
 def _footer(report: Report) -> Markup:
     version = (report.found.get("metadata") or {}).get("resourceVersion")
     read = f", resource version {version}" if version else ""
-    words = f"Made {_moment(report.now)} UTC by kubectl modelrollout {__version__} from the object's own status{read}."
+    when = "Made" if report.is_live else "As of"
+    words = (
+        f"{when} {_moment(report.now)} UTC, by kubectl modelrollout {__version__} from the object's own status{read}."
+    )
     return element("footer", element("p", words))
 
 

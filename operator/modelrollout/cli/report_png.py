@@ -106,8 +106,9 @@ def _apart(drawn: Drawn) -> list[float]:
 
 def _course(axes: Any, course: Course, past: Past | None) -> None:
     at = [one - course.at[0] for one in course.at]
-    axes.plot(at, course.to_fail, color=RED, linewidth=1.8, label="to fail")
-    axes.plot(at, course.to_pass, color=GREEN, linewidth=1.8, linestyle=(0, (6, 2)), label="to pass")
+    to_fail, to_pass = ([min(one, 100.0) for one in values] for values in (course.to_fail, course.to_pass))
+    axes.plot(at, to_fail, color=RED, linewidth=1.8, label="to fail")
+    axes.plot(at, to_pass, color=GREEN, linewidth=1.8, linestyle=(0, (6, 2)), label="to pass")
     axes.axhline(100, color="black", linewidth=1, linestyle=(0, (4, 3)))
     for gate in past.gates if past else ():
         axes.axvline(gate - course.at[0], color=GREY, linewidth=1, linestyle=(0, (2, 3)))
