@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,6 +66,17 @@ def test_it_says_what_to_do_next(stack: Stack, installed: str) -> None:
     assert "WARNING" not in installed
     assert f"kubectl delete modelrollouts --all --namespace {stack.namespace}" in installed
     stack.kubectl("--namespace", stack.namespace, "create", "--dry-run=server", "-f", "-", input=manifest)
+
+
+def test_the_commands_of_the_readme_are_taken(stack: Stack) -> None:
+    blocks = re.findall(r"```sh\n(.*?)```", (paths.CHART / "README.md").read_text(), re.DOTALL)
+    installs = [line for block in blocks for line in block.splitlines() if line.startswith("helm install")]
+
+    assert len(installs) == 2
+    for line in installs:
+        _, *arguments = line.replace("charts/modelrollout", str(paths.CHART)).split()
+        # --create-namespace does nothing in a dry run, and objects of these names may be another release's.
+        stack.helm(*arguments, "--dry-run=server", "--take-ownership")
 
 
 @pytest.mark.usefixtures("installed")
