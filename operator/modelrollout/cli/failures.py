@@ -14,22 +14,27 @@ _FORBIDDEN = re.compile(
     r'(?: in the namespace "(?P<namespace>[^"]*)")?'
 )
 _NOT_FOUND = re.compile(r'modelrollouts\.modelrollout\.io "(?P<name>[^"]*)" not found')
-_SELDON = re.compile(r'type "(experiments|models)')
+_UNKNOWN_KIND = re.compile(r"the server doesn't have a resource type|no matches for kind|could not find the requested")
+_SELDON = re.compile(r"\b(experiments?|models?)\b")
+_REFUSED = re.compile(r"The connection to the server (?P<server>\S+) was refused")
+_TOO_OLD = re.compile(r"unknown (?:shorthand )?(?:flag|command)")
+_NOISE = re.compile(r"[EWIF]\d{4} |See 'kubectl |Usage:$")  # klog's lines before the sentence, advice after it
 
 
 def sentence(stderr: str, arguments: Sequence[str]) -> str:
     """One sentence for what kubectl printed to stderr when it was called with these arguments."""
-    text = " ".join(stderr.split())
-    if forbidden := _FORBIDDEN.search(text):
-        return _not_allowed(**forbidden.groupdict())
-    if "the server doesn't have a resource type" in text or "no matches for kind" in text:
-        return NO_DEFINITION if "modelrollout" in text.lower() else NO_SELDON if _SELDON.search(text) else _bare(text)
+    lines = [line for line in stderr.splitlines() if not _NOISE.match(line)]
+    text = " ".join(" ".join(lines).split())
+    if found := _FORBIDDEN.search(text):
+        return _not_allowed(**found.groupdict())
+    if _UNKNOWN_KIND.search(text):
+        return _unknown_kind(text, arguments)
     if found := _NOT_FOUND.search(text):
         return f"there is no rollout '{found['name']}' there: look for it with kubectl modelrollout list -A"
-    if "unknown flag" in text or "unknown shorthand flag" in text or "unknown command" in text:
-        return (
-            f"this kubectl is too old for 'kubectl {arguments[0]}' as it was called ({_bare(text)}): take 1.26 or newer"
-        )
+    if found := _REFUSED.search(text):
+        return f"nothing answers at {found['server']}: check --context, --kubeconfig or KUBECONFIG, and the cluster"
+    if _TOO_OLD.search(text):
+        return f"this kubectl is too old ({arguments[0]}: {_bare(text)}): install kubectl 1.26 or newer"
     return _bare(text) or f"kubectl {arguments[0]} failed and said nothing"
 
 
@@ -38,6 +43,13 @@ def _not_allowed(user: str, verb: str, resource: str, group: str, namespace: str
     rule = f'{{apiGroups: ["{group}"], resources: ["{resource}"], verbs: ["{verb}"]}}'
     kind = "Role" if namespace else "ClusterRole"
     return f"{user} may not {verb} {resource}{where}: a {kind} of theirs needs the rule {rule}"
+
+
+def _unknown_kind(text: str, arguments: Sequence[str]) -> str:
+    asked = " ".join(arguments[1:2])
+    if "modelrollout" in text.lower() or "modelrollout" in asked:
+        return NO_DEFINITION
+    return NO_SELDON if _SELDON.search(text) or _SELDON.search(asked) else _bare(text)
 
 
 def _bare(text: str) -> str:

@@ -2,7 +2,9 @@
 
 import argparse
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -94,11 +96,18 @@ def first() -> argparse.ArgumentParser:
 
 
 def _table() -> str:
-    groups = [
-        "\n".join([f"{title.lower()}:", *(f"  {name:15}{command.help}" for name, command in group.items())])
-        for title, group in GROUPS.items()
-    ]
+    """Every command with its meaning, in lines that fit the terminal."""
+    columns = max(screen.NARROWEST, shutil.get_terminal_size().columns)
+    groups = []
+    for title, group in GROUPS.items():
+        lines = (_folded(f"  {name:15}", command.help, columns) for name, command in group.items())
+        groups.append("\n".join([f"{title.lower()}:", *lines]))
     return "\n\n".join(groups)
+
+
+def _folded(name: str, words: str, columns: int) -> str:
+    hanging = " " * (len(name) if columns >= 2 * len(name) else 4)
+    return textwrap.fill(words, columns, initial_indent=name, subsequent_indent=hanging)
 
 
 def _module(command: str) -> Runnable:
