@@ -5,6 +5,8 @@ SHELL := /bin/bash
 PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
   $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
+# Two processes: the stories are half of the time and mostly wait, so the rest runs beside them (conftest.py).
+PYTEST := $(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test unit check bench bench-validity crd stack models test-torch push-models lock clean
@@ -17,10 +19,10 @@ demo: .venv/ready ## Promote a good model and roll back two bad ones, on real pa
 
 test: .venv/ready ## Everything that needs no Docker, the stories on the local stack included
 	@$(BIN)/python -m e2e.stack tools
-	$(BIN)/pytest
+	$(PYTEST)
 
 unit: .venv/ready ## Only what needs no stack, in a minute or two
-	$(BIN)/pytest -q -m "not stack" operator/tests models/tests
+	$(PYTEST) -q -m "not stack" operator/tests models/tests
 
 check: .venv/ready ## Format, lint, types, layers, generated files
 	$(BIN)/ruff format --check .

@@ -7,7 +7,7 @@ import os
 import signal
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -66,7 +66,7 @@ def test_a_replica_that_cannot_lead_says_why_and_leads_when_it_can(stack: Stack,
 
 
 def test_leaders_die_leave_and_freeze_and_everything_is_done_once(
-    electing: dict[str, str], story: Story, capsys: pytest.CaptureFixture[str]
+    electing: dict[str, str], story: Story, record_property: Callable[[str, str], None]
 ) -> None:
     stack = story.stack
     _grant(stack)
@@ -102,8 +102,8 @@ def test_leaders_die_leave_and_freeze_and_everything_is_done_once(
         woke_with, seen = one.exit_code, story.rollout
         lease = _lease(stack)
 
-    with capsys.disabled():
-        print(f"\nleads after SIGKILL {after_kill:.1f} s, SIGTERM {after_sigterm:.1f} s, SIGSTOP {after_sigstop:.1f} s")
+    took = f"SIGKILL {after_kill:.1f} s, SIGTERM {after_sigterm:.1f} s, SIGSTOP {after_sigstop:.1f} s"
+    record_property("measured", f"another replica leads after {took}")
     assert (left_with, woke_with) == (0, 1)
     assert "leads no more and ends, to be started anew: " in one.log.read_text()
     assert lease["leaseTransitions"] == 3
