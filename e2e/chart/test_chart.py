@@ -8,11 +8,13 @@ import subprocess
 import sys
 from typing import Any
 
+import modelrollout
 import pytest
 import yaml
 from chart_release import Release, one
 from modelrollout import __main__ as program
 from modelrollout import settings
+from modelrollout.api import spec as specs
 
 from e2e.stack import CommandError, Stack, paths
 
@@ -198,6 +200,20 @@ def test_every_value_has_a_comment_and_a_schema() -> None:
     assert set(yaml.safe_load("\n".join(lines))) == set(schema["properties"]) - {"global"}
 
 
+def test_what_the_chart_says_of_itself_is_so(release: Release) -> None:
+    about = yaml.safe_load((paths.CHART / "Chart.yaml").read_text())
+    told = {key.removeprefix("artifacthub.io/"): yaml.safe_load(text) for key, text in about["annotations"].items()}
+    ((image,), (kind,)) = (told["images"], told["crds"])
+    manifests = release.render()
+    spec = one(manifests, "CustomResourceDefinition")["spec"]
+
+    assert about["version"] == about["appVersion"] == modelrollout.__version__
+    assert image["image"] == _pod(release)["containers"][0]["image"]
+    assert (kind["kind"], kind["version"]) == (spec["names"]["kind"], spec["versions"][0]["name"])
+    for example in told["crdsExamples"]:
+        specs.parse(example["spec"])
+
+
 def test_the_tables_of_the_readme_are_fresh() -> None:
     subprocess.run([sys.executable, str(paths.CHART.parent / "readme.py"), "--check"], check=True)
 
@@ -236,6 +252,15 @@ def test_the_operator_understands_what_the_pod_tells_it(
     assert pod["enableServiceLinks"] is False
 
 
+def test_an_update_leaves_an_operator_ready(release: Release) -> None:
+    strategies = {replicas: one(release.render([f"replicas={replicas}"]), "Deployment")["spec"] for replicas in (1, 2)}
+
+    for replicas, unavailable in ((1, 0), (2, 1)):
+        spec = strategies[replicas]
+        assert spec["replicas"] == replicas
+        assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": unavailable, "maxSurge": 1}
+
+
 def test_without_election_one_operator_is_gone_before_the_next_comes(release: Release) -> None:
     deployment = one(release.render(ALONE), "Deployment")["spec"]
     (container,) = deployment["template"]["spec"]["containers"]
@@ -247,7 +272,12 @@ def test_without_election_one_operator_is_gone_before_the_next_comes(release: Re
 @pytest.mark.usefixtures("installed")
 def test_the_pods_are_allowed_where_only_restricted_pods_are(stack: Stack, release: Release) -> None:
     stack.kubectl("label", "namespace", stack.namespace, "pod-security.kubernetes.io/enforce=restricted", "--overwrite")
-    operator = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "operator"}, "spec": _pod(release)}
+    operator: dict[str, Any] = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "operator"},
+        "spec": _pod(release),
+    }
     create = ("--namespace", stack.namespace, "create", "--dry-run=server", "--validate=strict", "-f", "-")
 
     for pod in (operator, release.test_pod()):

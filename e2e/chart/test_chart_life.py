@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from chart_release import CRD, NAME, Release
+from modelrollout.cli import main as plugin
 
 from e2e import waiting
 from e2e.stack import CommandError, Stack, paths
@@ -66,6 +67,14 @@ def test_it_says_what_to_do_next(stack: Stack, installed: str) -> None:
     assert "WARNING" not in installed
     assert f"kubectl delete modelrollouts --all --namespace {stack.namespace}" in installed
     stack.kubectl("--namespace", stack.namespace, "create", "--dry-run=server", "-f", "-", input=manifest)
+
+
+def test_the_plugin_understands_what_the_notes_tell_it(installed: str) -> None:
+    told = [line.split()[2:] for line in installed.splitlines() if line.startswith("  kubectl modelrollout")]
+
+    assert [command for command, *_ in told] == ["doctor", "get", "explain"]
+    for command, *rest in told:
+        plugin.parser(command).parse_args(rest)
 
 
 def test_the_commands_of_the_readme_are_taken(stack: Stack) -> None:
