@@ -2,90 +2,46 @@
 
 import ast
 import functools
+import itertools
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import pages
 import pytest
 import yaml
 from modelrollout import settings
 from modelrollout.api import spec as specs
 from modelrollout.api.reasons import ConditionType, Reason
 from modelrollout.api.status import Phase, Verdict
+from modelrollout.cli import main as plugin
+from modelrollout.cli.commands import COMMANDS
+from pages import OUR_PAGES, PAGES, README, ROOT, Block, Object
 
 from e2e.demo import scenes
 from e2e.minimesh import crds
 from e2e.stack import Settings, Stack, paths
 
-Object = dict[str, Any]
-
-ROOT = paths.ROOT
-README, REFERENCE, TROUBLESHOOTING, ARCHITECTURE = (
-    ROOT / name for name in ("README.md", "docs/reference.md", "docs/troubleshooting.md", "docs/architecture.md")
+REFERENCE, TROUBLESHOOTING, ARCHITECTURE = (
+    ROOT / "docs" / name for name in ("reference.md", "troubleshooting.md", "architecture.md")
 )
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("models/*.md"), *ROOT.glob("e2e/*/*.md")])
-OUR_PAGES = [page for page in PAGES if page.parent == ROOT or page.is_relative_to(ROOT / "docs")]
+GITOPS = ROOT / "docs" / "gitops.md"
+WAVE = "argocd.argoproj.io/sync-wave"
 NAMESPACE = "financial-inference"
 NEEDS_PODS = ("logs",)  # no pods run on the local stack
+TAKES_AWAY = ("delete", "uninstall")  # what later commands need
+PLUGIN = "kubectl modelrollout"
+LANGUAGES = {"sh", "console", "yaml", "text", "promql"}
+ARGO_CDS_OWN = {"argocd/argocd-rbac-cm.yaml", "argocd/kustomization.yaml"}
+ARGO_CD = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "argocd-cm", "namespace": "argocd"}}
+UNKNOWN_TO_OUR_SERVER = {"Server"}  # of Seldon; minimesh has none
 
-
-@dataclass(frozen=True)
-class Block:
-    """A fenced block of a page."""
-
-    page: Path
-    language: str
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.page.relative_to(ROOT)}: {self.text.splitlines()[0] if self.text else ''}"
-
-
-def _blocks(*languages: str) -> list[Block]:
-    return [
-        Block(page, language, text)
-        for page in OUR_PAGES
-        for language, text in re.findall(r"^```(\w+)\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
-        if language in languages
-    ]
-
-
-def _commands() -> list[str]:
-    """Every command line in the blocks for shells and in the sessions with answers."""
-    whole = [line for block in _blocks("sh") for line in block.text.splitlines()]
-    asked = [line[2:] for block in _blocks("console") for line in block.text.splitlines() if line.startswith("$ ")]
-    return list(dict.fromkeys(filter(None, whole + asked)))
-
-
-def _spoken_commands(program: str) -> list[str]:
-    """Commands that begin with this program in blocks, and in code within sentences and tables."""
-    inline = [code for page in OUR_PAGES for code in re.findall(r"`([^`\n]+)`", page.read_text())]
-    return sorted({line for line in _commands() + inline if re.match(rf"(\.venv/bin/)?{program} ", line)})
-
-
-def _manifest(block: Block) -> Object:
-    """The whole object; a part of a spec is put into the first example of the README."""
-    found: Object = yaml.safe_load(block.text)
-    if "kind" in found:
-        return found
-    assert set(found) == {"spec"}, "neither an object nor a part of its spec"
-    first: Object = yaml.safe_load(_blocks("yaml")[0].text)
-    return {**first, "spec": {**first["spec"], **found["spec"]}}
-
-
-def _rollouts() -> list[Block]:
-    """Examples of a ModelRollout, whole or in part; pages also show objects of Kubernetes and of Seldon."""
-    found = ((block, yaml.safe_load(block.text)) for block in _blocks("yaml"))
-    return [block for block, manifest in found if manifest.get("kind", "ModelRollout") == "ModelRollout"]
-
-
-EXAMPLES = pytest.mark.parametrize("block", _rollouts(), ids=str)
+EXAMPLES = pytest.mark.parametrize("block", pages.rollouts(), ids=str)
 
 
 # -- examples
@@ -93,14 +49,14 @@ EXAMPLES = pytest.mark.parametrize("block", _rollouts(), ids=str)
 
 @EXAMPLES
 def test_every_example_is_a_rollout_that_the_operator_follows(block: Block) -> None:
-    manifest = _manifest(block)
+    manifest = pages.manifest(block)
 
     assert manifest["kind"] == "ModelRollout"
     specs.parse(manifest["spec"])
 
 
 def test_the_readme_begins_with_the_least_that_works() -> None:
-    block = next(block for block in _blocks("yaml") if block.page == README)
+    block = next(block for block in pages.blocks("yaml") if block.page == README)
 
     assert len(block.text.splitlines()) <= 12
 
@@ -111,19 +67,78 @@ def test_the_readme_announces_the_scenes_of_the_demo() -> None:
     assert [scene.title for scene in scenes.SCENES if scene.expected == "RolledBack" and scene.title not in text] == []
 
 
+@pytest.mark.parametrize("block", [block for block in pages.others() if pages.is_argo_cds(block)], ids=str)
+def test_what_is_shown_of_argo_cd_stands_in_the_example(block: Block) -> None:
+    assert yaml.safe_load(block.text) in pages.example()
+
+
+def test_the_example_is_laid_out_as_the_page_says() -> None:
+    (tree,) = [block.text for block in pages.blocks("text", page=GITOPS) if block.text.startswith("root.yaml")]
+    told = re.findall(r"^(\S+\.yaml) +(?:wave (-?\d+))?", tree, re.MULTILINE)
+    waves = {file: pages.example(file)[0]["metadata"].get("annotations", {}).get(WAVE, "") for file, _ in told}
+
+    assert waves == dict(told)
+    assert set(waves) == {str(file.relative_to(pages.EXAMPLE)) for file in pages.EXAMPLE.rglob("*.yaml")} - ARGO_CDS_OWN
+
+
+def test_every_block_has_a_language_that_is_checked() -> None:
+    fences = [
+        (str(page.relative_to(ROOT)), language)
+        for page in OUR_PAGES
+        for language in re.findall(r"^ *```(\w*)\n.*?^ *```$", page.read_text(), re.DOTALL | re.MULTILINE)
+    ]
+
+    assert [fence for fence in fences if fence[1] not in LANGUAGES] == []
+
+
 # -- commands
+
+
+def test_every_command_is_run_or_parsed_by_a_test() -> None:
+    """Make, Python, kubectl and Helm by those below; the rest by the walk through the tutorial."""
+    walked = pages.commands(pages.TUTORIAL)
+    rest = [line for line in pages.commands() if not re.match("(make|kubectl|helm) ", line)]
+
+    assert [line for line in rest if not pages.PYTHON.match(line) and line not in walked] == []
+
+
+@pytest.mark.parametrize("line", [line for line in pages.commands() if line.startswith(PLUGIN)])
+def test_every_command_of_the_plugin_is_understood(line: str) -> None:
+    words = list(itertools.takewhile(lambda word: word not in ("|", ">", "&&", "||"), shlex.split(line)))[2:]
+    options = plugin.first().parse_args(words)
+
+    assert plugin.parser(options.command).parse_args(options.rest)
+
+
+def test_every_command_of_the_plugin_that_is_spoken_of_exists() -> None:
+    spoken = {tuple(line.split()) for line in pages.spoken_commands(PLUGIN)}
+
+    assert {words[2] for words in spoken if len(words) > 2 and words[2][0] != "-"} - set(COMMANDS) == set()
+
+
+def test_a_pipeline_changes_nothing_but_the_candidate(tmp_path: Path) -> None:
+    (line,) = [line for line in pages.commands(GITOPS) if "set-candidate" in line and "--baseline" not in line]
+    words = shlex.split(line)[2:]
+    file = ROOT / words[words.index("-f") + 1]
+    copied = shutil.copy(file, tmp_path)
+
+    assert plugin.main([str(copied) if word == words[words.index("-f") + 1] else word for word in words]) == 0
+    before, after = file.read_text().splitlines(), Path(copied).read_text().splitlines()
+    assert [new for old, new in zip(before, after, strict=True) if old != new] == [
+        "  candidates: [{name: enhanced-predictor-2}]"
+    ]
 
 
 def test_every_make_target_exists() -> None:
     targets = set(re.findall(r"^([a-z./-]+):(?!=)", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    told = {line.split()[1] for line in _spoken_commands("make")}
+    told = {line.split()[1] for line in pages.spoken_commands("make")}
 
     assert "demo" in told
     assert told - targets == set()
 
 
 @pytest.mark.parametrize(
-    "line", sorted({line for line in _commands() if " -m " in line} | set(_spoken_commands("python")))
+    "line", sorted({*filter(pages.PYTHON.match, pages.commands()), *pages.spoken_commands("python")})
 )
 def test_every_option_of_a_python_command_exists(line: str) -> None:
     words = shlex.split(line)
@@ -147,7 +162,7 @@ def _help(module: str, *subcommand: str) -> str:
 
 def test_every_value_of_the_chart_exists() -> None:
     values = yaml.safe_load((paths.CHART / "values.yaml").read_text())
-    told = {key for line in _commands() for key in re.findall(r"--set ([\w.]+)=", line)}
+    told = {key for line in pages.commands() for key in re.findall(r"--set ([\w.]+)=", line)}
     spoken = {name for page in OUR_PAGES for name in re.findall(r"chart's `([\w.]+)`", page.read_text())}
 
     assert "prometheus.address" in told
@@ -247,14 +262,15 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """An API server with Seldon's kinds, the chart installed as the README says, and the objects of the pages."""
     without = frozenset({"kube-controller-manager", "mlserver", "minimesh", "envoy", "prometheus"})
     chosen = Settings(directory=tmp_path_factory.mktemp("docs"), namespace=NAMESPACE, without=without)
-    (install,) = [line for line in _commands() if line.startswith("helm install")]
+    (install,) = [line for line in pages.commands() if line.startswith("helm install")]
     with Stack(chosen) as stack, pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
         for definition in crds.all_crds():
             stack.kubectl("create", "-f", "-", input=json.dumps(definition))
         stack.helm(*shlex.split(install)[1:])
         stack.kubectl("wait", "--for=condition=Established", "--timeout=60s", "crd", "--all")
-        for manifest in (_manifest(_blocks("yaml")[0]), *_seldons()):
+        stack.kubectl("create", "namespace", "argocd")
+        for manifest in (pages.manifest(pages.blocks("yaml")[0]), *_seldons(), ARGO_CD | {"data": {"url": "kept"}}):
             stack.kubectl("create", "-f", "-", input=json.dumps(manifest))
         yield stack
 
@@ -279,15 +295,50 @@ def _seldons() -> list[Object]:
 @pytest.mark.stack
 @EXAMPLES
 def test_the_api_server_takes_every_example(block: Block, cluster: Stack) -> None:
-    cluster.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", input=json.dumps(_manifest(block)))
+    cluster.kubectl(
+        "apply", "--dry-run=server", "--validate=strict", "-f", "-", input=json.dumps(pages.manifest(block))
+    )
 
 
 @pytest.mark.stack
-@pytest.mark.parametrize("line", [line for line in _commands() if re.match("kubectl |helm (?!install)", line)])
+@pytest.mark.parametrize(
+    "block",
+    [one for one in pages.others() if not pages.is_argo_cds(one) and pages.kind(one) not in UNKNOWN_TO_OUR_SERVER],
+    ids=str,
+)
+def test_the_api_server_takes_every_other_object(block: Block, cluster: Stack) -> None:
+    cluster.kubectl("apply", "--dry-run=server", "--validate=strict", "-n", NAMESPACE, "-f", "-", input=block.text)
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize("line", pages.cluster_commands())
 def test_every_command_for_the_cluster_runs(line: str, cluster: Stack) -> None:
+    """What would take something away that other commands need is only tried."""
     program, *words = shlex.split(line)
     if any(word in words for word in NEEDS_PODS):
         place = words.index("logs")
         words = [*words[:place], "get", words[place + 1]]
+    if program == "helm":
+        cluster.helm(*words, *(["--dry-run"] if words[0] in TAKES_AWAY else []))
+    else:
+        cluster.kubectl(*words, *(["--dry-run=server"] if set(words) & set(TAKES_AWAY) else []))
 
-    cluster.helm(*words) if program == "helm" else cluster.kubectl(*words)
+
+@pytest.mark.stack
+def test_kustomize_gives_argo_cd_the_customizations_and_leaves_the_rest(tmp_path: Path, cluster: Stack) -> None:
+    for file in (*(pages.EXAMPLE / "argocd").glob("*.yaml"), ROOT / "charts" / "argocd" / "argocd-cm.yaml"):
+        shutil.copy(file, tmp_path)
+    names = ("argocd-cm", "argocd-rbac-cm")
+    own = [{**ARGO_CD, "metadata": {**ARGO_CD["metadata"], "name": name}, "data": {"url": "kept"}} for name in names]
+    (tmp_path / "install.yaml").write_text(yaml.safe_dump_all(own))
+
+    built = {one["metadata"]["name"]: one for one in yaml.safe_load_all(cluster.kubectl("kustomize", str(tmp_path)))}
+
+    assert {name: set(one["data"]) for name, one in built.items()} == {
+        "argocd-cm": {
+            "url",
+            "resource.customizations.health.modelrollout.io_ModelRollout",
+            "resource.customizations.actions.modelrollout.io_ModelRollout",
+        },
+        "argocd-rbac-cm": {"url", "policy.modelrollout.csv"},
+    }
