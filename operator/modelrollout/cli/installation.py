@@ -111,7 +111,7 @@ def operators(door: Kubectl, namespace: str | None) -> list[Operator]:
     where = ("-n", namespace) if namespace else ("--all-namespaces",)
     labels = ("-l", "app.kubernetes.io/component=operator")
     found = seeking.all_of(door, "deployments.apps", *where, *labels, namespaced=False)
-    return [_operator(one) for one in found if any(name.startswith(PREFIX) for name in _settings(one))]
+    return [operator_of(one) for one in found if any(name.startswith(PREFIX) for name in _settings(one))]
 
 
 def state(door: Kubectl, found: Operator, namespace: str, now: float) -> list[Check]:
@@ -151,7 +151,8 @@ def _lack(found: Operator, namespace: str, right: Right) -> Check:
     return checks.bad(ABOUT_OPERATOR, sentence, cure)
 
 
-def _operator(found: Mapping[str, Any]) -> Operator:
+def operator_of(found: Mapping[str, Any]) -> Operator:
+    """The operator that a Deployment runs."""
     pod = seeking.at(found, "spec", "template", "spec")
     container, variables = _container(found), _settings(found)
     arguments = [_expanded(str(one), variables) for one in container.get("args") or []]
