@@ -12,7 +12,7 @@ BY_DEADLINE = "approval.onDeadline"
 def waiting(draft: Draft, spec: RolloutSpec) -> Draft:
     """Staying until somebody approves or the deadline decides; while something else holds, the deadline does not."""
     stage, approval = draft.status.stage, present(draft.status, spec)
-    if stage is None or approval is None or stage.approved_by:
+    if draft.status.outcome is not None or stage is None or approval is None or stage.approved_by:
         return draft
     if draft.hold is None and stage.expires_at is not None and draft.now >= stage.expires_at:
         return _expired(draft, spec, stage, approval)

@@ -25,7 +25,8 @@ def move(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
         return draft
     if draft.status.stage is None:
         return moves.enter(draft, spec, world, 0)
-    return _advance(draft, spec, world, draft.status.stage)
+    # An approval that begins waits from now on, and not only from the next decision.
+    return approvals.waiting(_advance(draft, spec, world, draft.status.stage), spec)
 
 
 def _reasons_to_stay(draft: Draft, spec: RolloutSpec, world: World) -> Draft:

@@ -1,10 +1,12 @@
 """Random histories of a rollout: what people, Seldon, the weather and the operator's own death do to it."""
 
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 from factories import BASELINE, CANDIDATE, ERRORS, stage
 from hypothesis import strategies as st
+from modelrollout.api.orders import Verb
 from simulator import Simulation
 
 Move = tuple[str, float]
@@ -14,6 +16,22 @@ STAGES: list[Stages] = [
     [stage(10), stage(50), stage(100)],
     [stage(5, "30s", advance="OnSoak"), stage(25, "0s", advance="OnSoak", minRequests=0), stage(100, "0s")],
     [stage(50, maxDuration="2m"), stage(100, "30s")],
+]
+APPROVED: list[Stages] = [
+    [stage(10), {"approval": {}}, stage(50), stage(100)],
+    [
+        stage(20, "30s", advance="OnSoak", minRequests=0),
+        {"approval": {"deadline": "2m", "onDeadline": "Approve"}},
+        {"approval": {}},
+        stage(100, "30s"),
+    ],
+    [stage(40), {"approval": {"deadline": "3m", "onDeadline": "Rollback"}}, stage(100)],
+]
+# Good orders, orders whose token was used, for attempts and stages that may not be the present ones, and typos.
+TOLD = [
+    *(f"{verb}@{token}" for verb, token in product(Verb, ("first", "second"))),
+    *(f"{verb}@new-{{n}}{rest}" for verb, rest in product(Verb, ("", "?attempt=1", "?attempt=1&stage=2", "?by=ann"))),
+    *("promot@typo", "promote", "approve@a b", "skip@bad?stag=1", "abort@old?attempt=0", ""),
 ]
 GUARDRAILS = [
     [ERRORS],
@@ -29,6 +47,16 @@ def _arm(value: float) -> str:
     return (BASELINE, CANDIDATE)[int(value) % 2]
 
 
+def _tell(sim: Simulation, value: float) -> None:
+    text = TOLD[int(value) % len(TOLD)]
+    sim.tell(text.format(n=sim.api.version))
+
+
+def say(sim: Simulation, verb: str) -> None:
+    """A person says so now, with a token of its own."""
+    sim.tell(f"{verb}@now-{sim.api.version}")
+
+
 def _run_on(sim: Simulation, _: float) -> None:
     for _look in range(2):
         sim.run(31)
@@ -40,7 +68,8 @@ def _sleep(sim: Simulation, seconds: float) -> None:
 
 
 def _strategy(value: float) -> dict[str, object]:
-    return {"canary": {"stages": STAGES[int(value) % len(STAGES)]}}
+    plans = [*STAGES, *APPROVED]
+    return {"canary": {"stages": plans[int(value) % len(plans)]}}
 
 
 def _set_error_rate(sim: Simulation, value: float) -> None:
@@ -85,6 +114,10 @@ MOVES: dict[str, Callable[[Simulation, float], object]] = {
     "guardrails": lambda sim, value: sim.set_spec(guardrails=GUARDRAILS[int(value) % len(GUARDRAILS)]),
     "a spec that is not valid": _break_spec,
     "stages": lambda sim, value: sim.set_spec(strategy=_strategy(value)),
+    "tell": _tell,
+    "approve": lambda sim, _: say(sim, "approve"),
+    "hold by hand": lambda sim, _: say(sim, "pause"),
+    "let go": lambda sim, _: say(sim, "resume"),
 }
 # Trouble that leaves the spec, the models and the candidate's quality as they are.
 TROUBLE = (
@@ -122,9 +155,17 @@ DETOURS = ("run", "come again", "kill at a write", "restart", "change leaders", 
 
 
 def heal(sim: Simulation) -> None:
-    """Everything works again, and nobody holds the rollout."""
+    """Everything works again, and nobody holds the rollout: whatever waits for approval gets it."""
     sim.api.fuse, sim.prometheus.is_down, sim.seldon = None, False, "talks"
     for name in (BASELINE, CANDIDATE):
         sim.set_model(name, is_ready=True)
     sim.is_spec_broken = False
     sim.set_spec(paused=False)
+    say(sim, "resume")
+
+
+def run_led(sim: Simulation) -> None:
+    """Time passes, and a person approves whatever waits for it."""
+    sim.run(31)
+    if any(one.reason == "AwaitingApproval" for one in sim.status.conditions):
+        say(sim, "approve")

@@ -16,6 +16,7 @@ from typing import Any
 
 from factories import BASELINE, CANDIDATE, EDGES, NAME, NOW, SCRAPE, UID, raw_spec
 from modelrollout import errors
+from modelrollout.api.orders import ACTION
 from modelrollout.api.status import RolloutStatus
 from modelrollout.cluster import EVENT, EXPERIMENT, MODEL, ROLLOUT, Cluster, Kind, Object
 from modelrollout.controller import Controller, read_status
@@ -64,7 +65,7 @@ class ApiServer(Cluster):
         self.writes = 0
         self.fuse: int | None = None
         self.before_patch: Callable[[], Awaitable[None]] | None = None
-        self._version = 0
+        self.version = 0
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
         return copy.deepcopy(self.objects.get((kind.plural, name)))
@@ -103,13 +104,13 @@ class ApiServer(Cluster):
         """Store it as the API server does: a new resourceVersion, and a new generation when the spec changed."""
         name = body["metadata"]["name"]
         before = self.objects.get((kind.plural, name), {})
-        self._version += 1
+        self.version += 1
         metadata = body["metadata"]
         generation = before.get("metadata", {}).get("generation", 0) + (body.get("spec") != before.get("spec"))
-        uid = metadata.get("uid") or f"uid-{self._version}"
+        uid = metadata.get("uid") or f"uid-{self.version}"
         stored = {
             **copy.deepcopy(body),
-            "metadata": {**metadata, "uid": uid, "generation": generation, "resourceVersion": str(self._version)},
+            "metadata": {**metadata, "uid": uid, "generation": generation, "resourceVersion": str(self.version)},
         }
         self.objects[(kind.plural, name)] = stored
         if kind is EXPERIMENT:
@@ -258,6 +259,17 @@ class Simulation:
         )
         broken = {"surprise": True} if self.is_spec_broken else {}
         self.api.put(ROLLOUT, {**known, "spec": self.raw | broken})
+
+    def tell(self, text: str, by: str = "kubectl-annotate") -> None:
+        """A person annotates the rollout; empty takes the annotation away."""
+        found = self.api.objects[(ROLLOUT.plural, NAME)]
+        owned = {"f:metadata": {"f:annotations": {f"f:{ACTION}": {}}}}
+        metadata = {
+            **found["metadata"],
+            "annotations": {ACTION: text} if text else {},
+            "managedFields": [{"manager": by, "time": "2026-01-01T00:00:00Z", "fieldsV1": owned}],
+        }
+        self.api.put(ROLLOUT, {**found, "metadata": metadata})
 
     def set_model(self, name: str, is_ready: bool | None = None, version: str | None = None) -> None:
         """Edit a Model or let it fall over."""
