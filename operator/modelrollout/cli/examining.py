@@ -20,7 +20,7 @@ from modelrollout.cli.checks import Check
 from modelrollout.cli.findings import Level
 from modelrollout.cli.installation import PREFIX, Operator
 from modelrollout.cli.kube import Kubectl
-from modelrollout.cli.refusals import Refused
+from modelrollout.cli.refusals import USAGE, Refused
 from modelrollout.observe.batching import Reader
 from modelrollout.observe.prometheus import Connection
 
@@ -48,7 +48,9 @@ class Ground:
 
 
 def examine(options: argparse.Namespace) -> Iterator[list[Check]]:
-    """Every group of answers as soon as it is there."""
+    """Every group of answers as soon as it is there. Raises Refused for a --prometheus that is no address."""
+    if options.prometheus:
+        _connection(options)
     door = _door(options)
     try:
         reachable, said = _versions(door)
@@ -217,7 +219,15 @@ def _rights(ground: Ground) -> list[Check]:
 def _rollouts(ground: Ground, found: list[Any]) -> list[Check]:
     """What stands in their way; what was `found` is left for the next questions."""
     found += serving.rollouts_of(ground.door, ground.namespace)
-    return serving.rollouts(found, serving.models_of(ground.door, ground.namespace), ground.namespace)
+    said = _secrets(ground, found)
+    return said + serving.rollouts(found, serving.models_of(ground.door, ground.namespace), ground.namespace)
+
+
+def _secrets(ground: Ground, rollouts: list[Any]) -> list[Check]:
+    """Whether the operator may read the credentials that rollouts name."""
+    named = {seeking.at(one, "spec", "prometheus", "secretRef", "name") for one in rollouts} - {None}
+    mine = [one for one in ground.operators if one.covers(ground.namespace)]
+    return [check for one in mine for check in installation.secrets(ground.door, one, ground.namespace, sorted(named))]
 
 
 # --- Prometheus -------------------------------------------------------------------------------------------------------
@@ -231,16 +241,20 @@ def _prometheus(ground: Ground, rollouts: list[Any]) -> list[Check]:
         return [checks.unknown(ABOUT_PROMETHEUS, f"{told}it was not asked from here", FORWARD)]
     written = known.get(f"{PREFIX}SCRAPE_INTERVAL", "15s")
     configured = seconds(written) if written and _is_duration(written) else 15.0
-    try:
-        connection = asking.connection(ground.options, asking.settings(), None)
-    except (asking.Refused, errors.SettingsInvalid) as wrong:
-        raise Refused(str(wrong)) from wrong
+    connection = _connection(ground.options)
     specs = [(seeking.name(one), spec) for one in rollouts if (spec := _spec(one)) is not None]
     try:
         return asyncio.run(_ask(connection, ground, specs, configured))
     except errors.MetricsError as silent:
         cure = "check --prometheus, and --token-file when it wants to know who asks"
         return [checks.bad(ABOUT_PROMETHEUS, str(silent), cure)]
+
+
+def _connection(options: argparse.Namespace) -> Connection:
+    try:
+        return asking.connection(options, asking.settings(), None)
+    except (asking.Refused, errors.SettingsInvalid) as wrong:
+        raise Refused(str(wrong), USAGE) from wrong
 
 
 async def _ask(

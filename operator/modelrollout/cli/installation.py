@@ -145,6 +145,18 @@ def rights_of(door: Kubectl, found: Operator, namespace: str) -> list[Check]:
     return said or [checks.good(ABOUT_OPERATOR, f"its ServiceAccount has all rights that it needs ({places})")]
 
 
+def secrets(door: Kubectl, found: Operator, namespace: str, names: Sequence[str]) -> list[Check]:
+    """Which of these Secrets it may not read; nothing when that cannot be asked. Raises Refused."""
+    if not names or rights.missing(door, [rights.IMPERSONATING], found.namespace):
+        return []
+    lacking = rights.missing(door, [rights.secret(name) for name in names], namespace, found.user)
+    cure = f"helm upgrade {found.name} ... --set 'prometheus.secretNames={{{','.join(names)}}}'"
+    return [
+        checks.bad(ABOUT_OPERATOR, f"{found.user} may not {right.told} in namespace {namespace}", cure)
+        for right in lacking
+    ]
+
+
 def _lack(found: Operator, namespace: str, right: Right) -> Check:
     sentence = f"{found.user} may not {right.told} in namespace {namespace}"
     cure = f"helm upgrade with rbac.create=true, or a Role there bound to it with the rule\n{right.rule}"

@@ -14,10 +14,9 @@ from modelrollout.api.contract import NAME
 from modelrollout.api.spec import RolloutSpec
 from modelrollout.cli import foresight, manifests
 from modelrollout.cli.findings import Finding, Level
-from modelrollout.cli.manifests import Manifest, Path, Unreadable
+from modelrollout.cli.manifests import API_VERSION, Manifest, Path, Unreadable
 from modelrollout.errors import SpecInvalid
 
-API_VERSION = f"{crd.GROUP}/{crd.VERSION}"
 LONGEST_NAME = 63
 TOP = ("apiVersion", "kind", "metadata", "spec", "status")
 

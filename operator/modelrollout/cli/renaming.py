@@ -9,13 +9,12 @@ from dataclasses import dataclass
 
 from yaml.nodes import Node, ScalarNode, SequenceNode
 
-from modelrollout.api import crd
-from modelrollout.api.contract import NAME
 from modelrollout.cli import manifests
-from modelrollout.cli.manifests import Manifest, Path
+from modelrollout.cli.manifests import API_VERSION, KIND, Manifest, Path
 from modelrollout.cli.refusals import Refused
 
-LONGEST_NAME = 63
+# As in api.contract; see manifests.API_VERSION.
+NAME, LONGEST_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", 63
 BASELINE: Path = ("spec", "baseline", "name")
 CANDIDATE: Path = ("spec", "candidates", 0, "name")
 # YAML takes these for something else than text, in one version or the other.
@@ -70,7 +69,7 @@ def rename(text: str, wanted: Wanted) -> tuple[str, list[Change]]:
 def _chosen(found: list[Manifest], name: str | None) -> Manifest:
     rollouts = [manifest for manifest in found if manifest.is_rollout]
     if not rollouts:
-        raise Refused(f"it holds no {crd.KIND} of {crd.GROUP}/{crd.VERSION}: give the file that does")
+        raise Refused(f"it holds no {KIND} of {API_VERSION}: give the file that does")
     fitting = [manifest for manifest in rollouts if name in (None, manifest.name)]
     names = ", ".join(manifest.name or "(without a name)" for manifest in rollouts)
     if not fitting:

@@ -27,7 +27,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the file, and say what changed. Raises Refused."""
-    from modelrollout.cli import renaming  # late, with YAML and the contract
+    from modelrollout.cli import renaming  # late, with YAML
     from modelrollout.cli.manifests import Unreadable
 
     file = Path(options.file)

@@ -8,8 +8,9 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from modelrollout.api import contract, crd
 from modelrollout.cli import main as plugin
-from modelrollout.cli import renaming
+from modelrollout.cli import manifests, renaming
 from modelrollout.cli.manifests import Unreadable
 from modelrollout.cli.refusals import Refused
 from modelrollout.cli.renaming import Change, Wanted
@@ -145,6 +146,11 @@ def test_what_cannot_be_done_is_refused_with_the_cure(sentence: str) -> None:
         renaming.rename(*REFUSED[sentence])
 
     assert str(refused.value) == sentence.rstrip()
+
+
+def test_what_is_known_without_the_contract_is_what_the_contract_says() -> None:
+    assert (f"{crd.GROUP}/{crd.VERSION}", crd.KIND) == (manifests.API_VERSION, manifests.KIND)
+    assert renaming.NAME == contract.NAME
 
 
 def test_an_alias_of_the_baseline_is_not_followed() -> None:
