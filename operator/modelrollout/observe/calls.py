@@ -37,6 +37,7 @@ class Call:
         finally:
             asked.cancel()
             called.cancel()
+            await asyncio.gather(asked, called, return_exceptions=True)
 
     async def _other_than(self, answered: str) -> None:
         while self._told in (None, answered):

@@ -11,7 +11,7 @@ import copy
 import json
 import math
 from bisect import bisect_right
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from typing import Any
 
 from factories import BASELINE, CANDIDATE, EDGES, NAME, NOW, SCRAPE, UID, raw_spec
@@ -173,11 +173,16 @@ class Counters:
 
 
 class Prometheus(Reader):
-    """Answers the questions of a look from the counters. `forced` is what the candidate shows instead."""
+    """Answers the questions of a look from the counters. `forced` is what the candidate shows instead.
+
+    `hanging` counts the questions that never got an answer.
+    """
 
     def __init__(self, counters: Counters) -> None:
         self.counters = counters
         self.is_down = False
+        self.hangs = False
+        self.hanging = 0
         self.forced: tuple[float, float, float] | None = None
         self.value = 1.0
         self.asked_for_a_day: list[str] = []
@@ -185,6 +190,9 @@ class Prometheus(Reader):
     async def table(self, question: Question, namespace: str, edges: Collection[float] | None = ()) -> Table:
         if self.is_down:
             raise errors.MetricsUnavailable("Prometheus does not answer")
+        if self.hangs:
+            self.hanging += 1
+            await asyncio.Event().wait()
         if question.template in (Template.NEWBORN, Template.ANCHORED, Template.RETURNED):
             return {}
         return {(namespace, name): self._row(question, name, edges) for name in (BASELINE, CANDIDATE)}
@@ -378,6 +386,10 @@ class Simulation:
             found = self.api.objects.get((plural, name))
             self.controller.heard(kinds[plural], Key(KEY.namespace, name), found)
         self._told = set(self.api.objects)
+
+    def play(self, scene: Coroutine[Any, Any, object]) -> None:
+        """Run something of the world beside the operator."""
+        self._loop.run_until_complete(scene)
 
     def release(self) -> None:
         """The rollout is deleted; kopf tries until it succeeds."""
