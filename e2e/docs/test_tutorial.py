@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,15 +14,19 @@ import pytest
 import yaml
 from pages import ROOT, TUTORIAL
 
+from e2e.stack import paths
+
 LONGEST_SECONDS = 1500  # every wait in it has a deadline of its own
 
 
 @pytest.fixture
 def stack_name() -> Iterator[str]:
-    """Of a stack that nobody else has; it is down afterwards, however the walk ended."""
+    """Of a stack that nobody else has; it is down and gone afterwards, however the walk ended."""
     name = f"tutorial-{os.getpid()}"
     yield name
     subprocess.run([sys.executable, "-m", "e2e.stack", "down", "--name", name], cwd=ROOT, check=True)
+    for left in (paths.CACHE / name, paths.CACHE / "stack" / name):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def test_the_rollout_that_is_shown_is_the_one_that_is_applied() -> None:
