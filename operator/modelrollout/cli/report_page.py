@@ -7,7 +7,7 @@ from typing import Any
 
 from modelrollout import __version__
 from modelrollout.api.spec import RolloutSpec
-from modelrollout.cli import report_facts, report_svg, spans, wording
+from modelrollout.cli import accounts, report_facts, report_svg, spans, wording
 from modelrollout.cli.markup import Markup, element, together
 from modelrollout.cli.report_facts import Past
 from modelrollout.cli.report_style import STYLE
@@ -55,15 +55,13 @@ def page(report: Report) -> str:
 def _header(report: Report) -> Markup:
     rollout = report.rollout
     style = KINDS.get(wording.STYLES.get(rollout.phase, ""), "plain")
-    cure = wording.cure(rollout)
-    steps = wording.next_steps(rollout, report.now) if report.is_live else []
+    says, *why = accounts.of(rollout, report.now)
     return element(
         "header",
         element("p", "ModelRollout", f" in {rollout.namespace}" if rollout.namespace else "", class_="above"),
         element("h1", rollout.name, " ", element("span", rollout.phase, class_=f"badge {style}")),
-        element("p", rollout.message or "The operator has not said anything yet.", class_="says"),
-        element("p", f"Next: {'; '.join(steps)}.") if steps else None,
-        element("p", f"{cure[0].upper()}{cure[1:]}") if cure else None,
+        element("p", says, class_="says"),
+        element("ul", *(element("li", one) for one in why)) if why else None,
         _summary(rollout),
         _list("What the plan cannot do as it is written", rollout.warnings),
     )
@@ -98,10 +96,18 @@ def _stages(report: Report) -> Markup | None:
 
 def _stage(rollout: Rollout, at: int, stage: Stage, forecast: Json) -> list[object]:
     what = "approval" if stage.is_approval else f"{stage.weight} %"
-    state = {"done": "✔ done", "now": "● here", "ahead": "to come"}[_when(rollout, at)]
-    if _when(rollout, at) == "now" and rollout.stage and rollout.stage.soaked:
-        state += f", {spans.short(rollout.stage.soaked)} soaked"
+    state = _state(rollout, _when(rollout, at))
     return [str(at + 1), what, state, wording.goal(stage), *(_pace(forecast, word) for word in ("pass", "fail"))]
+
+
+def _state(rollout: Rollout, when: str) -> str:
+    """Where a stage of the plan stands."""
+    if when != "now" or rollout.stage is None:
+        return {"done": "✔ done", "now": "● here"}.get(when, "to come")
+    parts = ["✘ ended here" if rollout.outcome else "● here"]
+    parts += [f"{spans.short(rollout.stage.soaked)} soaked"] if rollout.stage.soaked else []
+    parts += [f"approved by {rollout.stage.approved_by}"] if rollout.stage.approved_by else []
+    return ", ".join(parts)
 
 
 def _pace(forecast: Json, word: str) -> str:

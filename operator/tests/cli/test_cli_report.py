@@ -11,8 +11,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from modelrollout.api import spec as api_spec
+from modelrollout.cli import accounts, report_facts, report_page, views
 from modelrollout.cli import main as plugin
-from modelrollout.cli import report_facts, report_page, views
 from modelrollout.cli.markup import element
 from modelrollout.cli.report_facts import Course, Past
 
@@ -119,11 +119,22 @@ def test_the_page_says_where_it_stands_and_why() -> None:
     seen = Reading(page(rollout()))
 
     for words in (
-        "fraud", "Progressing", "Stage 2 waits for every guardrail to pass", "● here, 5m soaked", "✔ done",
+        "fraud", "Progressing", *accounts.of(views.rollout(rollout()), NOW), "● here, 5m soaked", "✔ done",
         "5m (90 %: 9m)", "put bucket edges", "0.31 % vs 0.29 %", "x1.07 [0.62, 1.71]", "4,210 candidate", "alice",
         "Attempt 1 begins", "2023-11-14 22:30:00", "resource version 77", "50.2 %",
     ):  # fmt: skip
         assert words in seen.text, words
+
+
+def test_a_rollout_that_ended_says_where() -> None:
+    ended = [
+        {"time": "2023-11-14T22:56:00Z", "reason": "RolledBack", "message": "Rolled back at stage 2 of 3 (50 %): why"}
+    ]
+    seen = Reading(page(rollout(outcome="RolledBack", phase="Degraded", history=ended + HISTORY)))
+
+    assert "✘ ended here" in seen.text
+    assert "● here" not in seen.text
+    assert ("class", "fail") in seen.attributes  # the dot of the rollback
 
 
 def test_every_picture_has_a_name_and_says_in_words_what_it_shows() -> None:
@@ -254,9 +265,7 @@ def test_the_command_writes_page_and_picture(file: Path, capsys: pytest.CaptureF
 
     assert (code, capsys.readouterr().err) == (0, f"{page} written\n{picture} written\n")
     assert picture.read_bytes().startswith(b"\x89PNG")
-    text = Reading(page.read_text()).text
-    assert "As of 2023-11-14 22:55:00 UTC" in text
-    assert "Next:" not in text
+    assert "As of 2023-11-14 22:55:00 UTC" in Reading(page.read_text()).text
 
 
 def test_the_page_goes_to_standard_output(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
