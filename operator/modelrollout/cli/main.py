@@ -16,7 +16,7 @@ from modelrollout.cli.refusals import USAGE, Refused
 
 PLUGIN = "kubectl modelrollout"
 EXITS = """exit codes:
-  0 well, 1 an error, 2 the command line is wrong; status has more: see status --help"""
+  0 well, 1 an error, 2 the command line is wrong; more in status --help"""
 INTERRUPTED = 130
 
 
