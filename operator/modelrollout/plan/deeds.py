@@ -134,7 +134,8 @@ def _why_not_forward(draft: Draft, spec: RolloutSpec, world: World, deed: Deed) 
     """Why the candidate gets no more traffic now; empty when it may."""
     status = draft.status
     if status.outcome is not None:
-        return f"{deed.verb} is refused: {_ended(status)}; {_kubectl('retry', draft)} begins a new attempt"
+        anew = "retry" if status.outcome is Outcome.ROLLED_BACK else "restart"
+        return f"{deed.verb} is refused: {_ended(status)}; {_kubectl(anew, draft)} begins a new attempt"
     if draft.refusal:
         return f"{deed.verb} is refused while the spec is not valid ({draft.refusal}): correct it first"
     if spec.paused:
