@@ -9,7 +9,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit check bench bench-validity crd stack models test-torch push-models lock clean
+.PHONY: help demo test unit properties check bench bench-validity crd stack models test-torch push-models lock clean
 
 help: ## Show the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -23,6 +23,9 @@ test: .venv/ready ## Everything that needs no Docker, the stories on the local s
 
 unit: .venv/ready ## Only what needs no stack, in a minute or two
 	$(PYTEST) -q -m "not stack" operator/tests models/tests
+
+properties: .venv/ready ## Ten thousand random histories against every invariant, and elections in bad worlds
+	HYPOTHESIS_PROFILE=properties $(BIN)/pytest -n 2 -q operator/tests/plan/test_invariants.py operator/tests/leading
 
 check: .venv/ready ## Format, lint, types, layers, generated files
 	$(BIN)/ruff format --check .
