@@ -10,6 +10,7 @@ from modelrollout.cli.screen import Screen
 from modelrollout.cli.views import Rollout
 
 PARTS_SECONDS = 5.0
+BETWEEN = {"json": "", "yaml": "---\n", "name": ""}  # forms for machines: every change is one document after this
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -27,8 +28,14 @@ def run(options: argparse.Namespace) -> int:
     if not options.watch:
         screen.show(_text(kubectl.rollout(options.name), kubectl, shown, options.output, newest))
         return 0
+
+    def text_of(found: views.Json) -> str:
+        return BETWEEN.get(options.output, "") + _text(found, kubectl, shown, options.output, newest)
+
     changes = kubectl.watch(RESOURCE, options.name)
-    return watching.show(changes, lambda found: _text(found, kubectl, shown, options.output, newest), shown)
+    if options.output in BETWEEN:
+        return watching.show_whole(changes, text_of)
+    return watching.show(changes, text_of, shown)
 
 
 @dataclass

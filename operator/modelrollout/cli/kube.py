@@ -82,7 +82,7 @@ class Kubectl:
         arguments = ("get", resource, name, "--watch", "--output-watch-events", "-o", "json")
         with tempfile.TemporaryFile("w+") as complaint, self._started(arguments, complaint) as running:
             try:
-                yield from _documents(running)
+                yield from documents(running)
                 if running.wait():
                     complaint.seek(0)
                     raise Refused(failures.sentence(complaint.read(), arguments))
@@ -124,7 +124,7 @@ def called(name: str) -> str:
     return f"modelrollout.modelrollout.io/{name}"
 
 
-def _documents(running: subprocess.Popen[bytes]) -> Iterator[dict[str, Any] | None]:
+def documents(running: subprocess.Popen[bytes]) -> Iterator[dict[str, Any] | None]:
     """The JSON documents that a process prints, one after the other; None whenever a second has passed."""
     assert running.stdout is not None
     decoder, text = json.JSONDecoder(), ""

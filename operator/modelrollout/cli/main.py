@@ -3,6 +3,7 @@
 import argparse
 import os
 import shutil
+import signal
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -31,6 +32,8 @@ class Runnable(Protocol):
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code. Answers go to stdout, errors to stderr."""
     _never_fail_on_letters()
+    if arguments is None:
+        _end_in_order()
     try:
         code = _run(sys.argv[1:] if arguments is None else list(arguments))
         sys.stdout.flush()
@@ -124,6 +127,12 @@ def _never_fail_on_letters() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+
+
+def _end_in_order() -> None:
+    """Told to end, what runs cleans up: a kubectl that still watches, the screen of a terminal."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda told, _: sys.exit(128 + told))
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
     """Say it, wait for the answer and print it."""
     kubectl = kube.door(options)
     rollout = views.rollout(kubectl.rollout(options.name))
-    order = _order(Verb(options.command), rollout, options.by or _me(kubectl), options.reason)
+    order = order_for(Verb(options.command), rollout, options.by or _me(kubectl), options.reason)
     write(kubectl, rollout.name, order, options.dry_run)
     if options.dry_run or not options.wait:
         words = "would be told (dry run)" if options.dry_run else "told, not waiting for the answer"
@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
     told, found = _answer(kubectl, rollout.name, order, options.timeout)
     if told.result != "Done":
         raise Refused(f"{options.command} {rollout.name} was refused: {told.message}")
-    _print(options, rollout.name, _done(order.verb, told, views.rollout(found)), found)
+    _print(options, rollout.name, word_for(order.verb, told, views.rollout(found)), found)
     return 0
 
 
@@ -78,7 +78,7 @@ def write(kubectl: Kubectl, name: str, order: Order, is_trial: bool = False) -> 
     kubectl.run("annotate", RESOURCE, name, note, "--overwrite", f"--field-manager={MANAGER}", *trial)
 
 
-def _order(verb: Verb, rollout: Rollout, by: str, reason: str) -> Order:
+def order_for(verb: Verb, rollout: Rollout, by: str, reason: str) -> Order:
     """What is said, for the attempt and the stage that were seen. Before the first attempt it is for any."""
     stage = rollout.stage_number if verb in OF_A_STAGE and rollout.stage_number else None
     words = (by[: orders.LONGEST_WORDS], reason[: orders.LONGEST_WORDS])
@@ -105,7 +105,7 @@ def _answer(kubectl: Kubectl, name: str, order: Order, longest: float) -> tuple[
     """What became of the order, and the rollout then. Raises Refused when nobody answered in time."""
     until = clock.now() + longest
     for found in _while_there(kubectl, name):
-        told = _heard(views.rollout(found), order) if found is not None else None
+        told = heard(views.rollout(found), order) if found is not None else None
         if found is not None and told is not None:
             return told, found
         if clock.now() >= until:
@@ -117,7 +117,7 @@ def _answer(kubectl: Kubectl, name: str, order: Order, longest: float) -> tuple[
     )
 
 
-def _heard(rollout: Rollout, order: Order) -> Told | None:
+def heard(rollout: Rollout, order: Order) -> Told | None:
     """The answer to this order, once it is there. Raises Refused when another order took its place."""
     if rollout.told is not None and rollout.told.token == order.token:
         return rollout.told
@@ -133,7 +133,7 @@ def _while_there(kubectl: Kubectl, name: str) -> Iterator[Mapping[str, Any] | No
     raise Refused(f"{name} was deleted before it answered")
 
 
-def _done(verb: Verb, told: Told, rollout: Rollout) -> str:
+def word_for(verb: Verb, told: Told, rollout: Rollout) -> str:
     """What has become of the rollout. The operator begins with Nothing when it was so before."""
     if told.message.startswith("Nothing "):
         return f"unchanged: {told.message}"

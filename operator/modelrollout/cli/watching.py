@@ -18,6 +18,15 @@ def show(changes: Iterable[Found | None], text_of: Callable[[Found], str], shown
     )
 
 
+def show_whole(changes: Iterable[Found | None], text_of: Callable[[Found], str]) -> int:
+    """Every change as it is, one after the other: for machines."""
+    for found in changes:
+        if found is not None:
+            sys.stdout.write(f"{text_of(found)}\n")
+            sys.stdout.flush()
+    return 0
+
+
 def _in_place(changes: Iterable[Found | None], text_of: Callable[[Found], str], height: int) -> int:
     """On a screen of its own, which is gone at the end; the newest text stays."""
     newest: Found | None = None
