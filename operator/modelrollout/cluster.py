@@ -72,6 +72,15 @@ class Cluster:
         listed = await _translated("list", kind, "", call)
         return list(listed["items"])
 
+    async def serves(self, kind: Kind) -> bool:
+        """True when the API server has a definition of the kind in this version."""
+        call: Awaitable[Any] = self._objects.get_api_resources(kind.group, kind.version, _request_timeout=TIMEOUT)
+        try:
+            listed = await _translated("discover", kind, "", call)
+        except errors.TargetMissing:
+            return False
+        return any(found.name == kind.plural for found in listed.resources)
+
     async def create(self, kind: Kind, namespace: str, body: Object) -> Object:
         """The new object. Raises ClusterConflict when it exists."""
         self._check_certainty("create", kind)

@@ -25,6 +25,7 @@ from modelrollout.cluster import EXPERIMENT, MODEL, ROLLOUT, Cluster
 from modelrollout.controller import Controller
 from modelrollout.leading import health, leader
 from modelrollout.leading.elector import Elector, Place
+from modelrollout.observe import kinds
 from modelrollout.observe.batching import Reader
 from modelrollout.observe.memory import Key
 
@@ -190,6 +191,7 @@ async def _operate(chosen: process_settings.Settings, namespaces: list[str], all
         leads = elector.is_certain if elector else _alone
         telemetry.LEADER.set_function(leads)
         async with health.answering(chosen.host, chosen.health_port, leads):
+            await kinds.wait_for_all(Cluster(client))
             work = partial(_work, Cluster(client, leads), chosen, namespaces, all_namespaces)
             await (leader.lead(elector, work) if elector else work())
 
