@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,7 +37,7 @@ NAMESPACE = "financial-inference"
 NEEDS_PODS = ("logs",)  # no pods run on the local stack
 TAKES_AWAY = ("delete", "uninstall")  # what later commands need
 PLUGIN = "kubectl modelrollout"
-LANGUAGES = {"sh", "console", "yaml", "text", "promql"}
+LANGUAGES = {"sh", "console", "yaml", "text", "promql", ""}
 ARGO_CDS_OWN = {"argocd/argocd-rbac-cm.yaml", "argocd/kustomization.yaml"}
 ARGO_CD = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "argocd-cm", "namespace": "argocd"}}
 UNKNOWN_TO_OUR_SERVER = {"Server"}  # of Seldon; minimesh has none
@@ -95,9 +96,9 @@ def test_every_block_has_a_language_that_is_checked() -> None:
 
 
 def test_every_command_is_run_or_parsed_by_a_test() -> None:
-    """Make, Python, kubectl and Helm by those below; the rest by the walk through the tutorial."""
+    """Make, Python, kubectl, Helm, docker and pip by those below; the rest by the walk through the tutorial."""
     walked = pages.commands(pages.TUTORIAL)
-    rest = [line for line in pages.commands() if not re.match("(make|kubectl|helm) ", line)]
+    rest = [line for line in pages.commands() if not re.match("(make|kubectl|helm|docker build|pip install) ", line)]
 
     assert [line for line in rest if not pages.PYTHON.match(line) and line not in walked] == []
 
@@ -113,7 +114,7 @@ def test_every_command_of_the_plugin_is_understood(line: str) -> None:
 def test_every_command_of_the_plugin_that_is_spoken_of_exists() -> None:
     spoken = {tuple(line.split()) for line in pages.spoken_commands(PLUGIN)}
 
-    assert {words[2] for words in spoken if len(words) > 2 and words[2][0] != "-"} - set(COMMANDS) == set()
+    assert {words[2] for words in spoken if len(words) > 2 and words[2].islower()} - set(COMMANDS) == set()
 
 
 def test_a_pipeline_changes_nothing_but_the_candidate(tmp_path: Path) -> None:
@@ -158,6 +159,15 @@ def test_every_option_of_a_python_command_exists(line: str) -> None:
 def _help(module: str, *subcommand: str) -> str:
     asked = [sys.executable, "-m", module, *subcommand, "--help"]
     return subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+def test_every_image_and_every_extra_exists() -> None:
+    images = re.findall(r"^FROM \S+ AS (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    built, installed = pages.spoken_commands("docker build"), pages.spoken_commands("pip install")
+
+    assert {name for line in built for name in re.findall(r"--target[ =](\S+)", line)} <= set(images)
+    assert {name for line in installed for name in re.findall(r"\[(\w+)\]", line)} <= set(extras)
 
 
 def test_every_value_of_the_chart_exists() -> None:
