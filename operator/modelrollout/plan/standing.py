@@ -227,6 +227,7 @@ def _check_again_at(draft: Draft, phase: Phase) -> float:
         waits.append(max(status.look_due_at, now))
     if phase is Phase.PENDING:
         waits.append(now + WAIT_POLL_SECONDS)
-    if status.outcome is None and status.stage and status.stage.expires_at and not status.stage.approved_by:
-        waits.append(max(status.stage.expires_at, now + APPLY_POLL_SECONDS))
+    expires = status.stage.expires_at if status.stage and status.outcome is None else None
+    if expires is not None and expires > now:
+        waits.append(expires)
     return min(waits)

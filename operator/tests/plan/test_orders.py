@@ -377,7 +377,9 @@ def test_the_deadline_decides_without_data_and_not_while_somebody_holds_the_roll
     _, held = expiring("Rollback", pause=HELD)
 
     assert decide(of, blind, world(AT_10, look=SILENT), NOW + 10).status.outcome is Outcome.ROLLED_BACK
-    assert decide(of, held, world(AT_10), NOW + 10).status.outcome is None
+    waits = decide(of, held, world(AT_10), NOW + 10)
+    assert waits.status.outcome is None
+    assert waits.check_again_at == waits.status.look_due_at, "nothing wakes it for a deadline that is over"
 
 
 def test_an_aborted_rollout_without_an_experiment_has_ended() -> None:
