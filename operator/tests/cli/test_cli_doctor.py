@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from modelrollout.api import crd
-from modelrollout.cli import checks, examining, installation, rights, serving
+from modelrollout.cli import checks, installation, metering, reaching, rights, serving
 from modelrollout.cli import main as plugin
 from modelrollout.cli.checks import Mark
 from modelrollout.cli.screen import Screen
@@ -38,7 +38,7 @@ def version(minor: str) -> dict[str, Any]:
 )
 def test_kubectl_and_the_cluster_must_go_together(client: str, server: str | None, mark: Mark, words: str) -> None:
     told = {"clientVersion": version(client), "serverVersion": server and version(server)}
-    [said] = examining.versions(told, "refused")
+    [said] = reaching.versions(told, "refused")
 
     assert (said.mark, said.sentence) == (mark, words)
     assert bool(said.cure) == (mark is not Mark.GOOD)
@@ -47,17 +47,17 @@ def test_kubectl_and_the_cluster_must_go_together(client: str, server: str | Non
 def test_a_clock_that_differs_by_less_than_it_can_tell_does_not_drift() -> None:
     told = "2023-11-14T22:13:20Z"  # NOW, in whole seconds
 
-    assert examining.drifted(told, NOW + 0.2, NOW + 0.9) == 0
-    assert examining.drifted(told, NOW - 60, NOW - 59) == pytest.approx(59)
-    assert examining.drifted(told, NOW + 60, NOW + 61) == pytest.approx(-60)
-    assert examining.drifted("", NOW, NOW) == 0
+    assert reaching.drifted(told, NOW + 0.2, NOW + 0.9) == 0
+    assert reaching.drifted(told, NOW - 60, NOW - 59) == pytest.approx(59)
+    assert reaching.drifted(told, NOW + 60, NOW + 61) == pytest.approx(-60)
+    assert reaching.drifted("", NOW, NOW) == 0
 
 
 @pytest.mark.parametrize(
     ("measured", "mark"), [(None, Mark.UNKNOWN), (15.0, Mark.GOOD), (1.0, Mark.GOOD), (30.0, Mark.BAD)]
 )
 def test_looks_must_not_come_before_the_samples(measured: float | None, mark: Mark) -> None:
-    said = examining.scrapes(measured, 15.0, "inference")
+    said = metering.scrapes(measured, 15.0, "inference")
 
     assert said.mark is mark
     assert (mark is Mark.BAD) == ("prometheus.scrapeInterval=30s" in said.cure)
