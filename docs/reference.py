@@ -1,4 +1,4 @@
-"""Writes the tables of `reference.md` from the code: `python docs/reference.py`, or `--check` to compare them."""
+"""Writes tables of the pages from the code: `python docs/reference.py`, or `--check` to compare them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,19 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import yaml
 from modelrollout import telemetry
 from modelrollout.api import crd
+from modelrollout.api.orders import MEANS
 from modelrollout.api.reasons import MEANING
+from modelrollout.cli import main as plugin
+from modelrollout.cli.commands import COMMANDS, GROUPS
 from modelrollout.observe import sources
 from prometheus_client.metrics import MetricWrapperBase
 
-PAGE = Path(__file__).with_name("reference.md")
+HERE = Path(__file__).parent
+PAGES = [HERE / name for name in ("reference.md", "plugin.md")]
+ALERTS = HERE.parent / "charts" / "modelrollout" / "files" / "alerts.yaml"
 BLOCK = re.compile(r"<!-- begin ([a-z]+) -->\n.*?<!-- end \1 -->", re.DOTALL)
 
 Schema = dict[str, Any]
@@ -69,6 +75,52 @@ def _status() -> str:
 
 def _reasons() -> str:
     return _table(["Reason", "Meaning"], [[f"`{reason}`", meaning] for reason, meaning in MEANING.items()])
+
+
+def _verbs() -> str:
+    return _table(["Verb", "What it does"], [[f"`{verb}`", meaning] for verb, meaning in MEANS.items()])
+
+
+def _alerts() -> str:
+    """Every rule of the chart, with the labels of its summary as words."""
+    groups = yaml.safe_load(ALERTS.read_text(encoding="utf-8"))["groups"]
+    rows = []
+    for rule in (rule for group in groups for rule in group["rules"]):
+        said = re.sub(r"\{\{ \$labels\.(\w+) \}\}", r"*\1*", rule["annotations"]["summary"])
+        name = f"[{rule['alert']}](runbooks/{rule['alert']}.md)"
+        rows.append([name, rule["labels"]["severity"], rule.get("for", ""), f"{said}."])
+    return _table(["Alert", "Severity", "After", "What it says"], rows)
+
+
+def _commands() -> str:
+    """The plugin's commands, each linked to its section."""
+    rows = [
+        [f"[`{name}`](#{'tell-it-what-to-do' if title == 'Tell' else name})", title.lower(), command.help]
+        for title, group in GROUPS.items()
+        for name, command in group.items()
+    ]
+    return _table(["Command", "For", "What it does"], rows)
+
+
+def _exits() -> str:
+    """Every exit code as the help of a command tells it; commands that tell the same share rows."""
+    told: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for command in COMMANDS:
+        told.setdefault(exits(command), []).append(f"`{command}`")
+    rows = [
+        [", ".join(commands) if place == 0 else "", code, f"{meaning}."]
+        for codes, commands in told.items()
+        for place, (code, meaning) in enumerate(codes)
+    ]
+    return _table(["Command", "Code", "Meaning"], rows)
+
+
+def exits(command: str) -> tuple[tuple[str, str], ...]:
+    """The exit codes of a command and what each says; without words of its own those of all commands hold."""
+    own = plugin.parser(command, plugin.PLUGIN).epilog or ""
+    codes = own if "xit codes:" in own else plugin.EXITS
+    found = re.findall(r"(?:^|[;,:]) *(\d) +(.*?)(?=[;,] \d |[.;]|$)", codes.partition("odes:")[2], re.MULTILINE)
+    return tuple((code, meaning) for code, meaning in found)
 
 
 def _exported() -> str:
@@ -143,18 +195,23 @@ TABLES: dict[str, Callable[[], str]] = {
     "rules": _rules,
     "status": _status,
     "reasons": _reasons,
+    "verbs": _verbs,
+    "alerts": _alerts,
+    "commands": _commands,
+    "exits": _exits,
     "read": _read,
     "exported": _exported,
 }
 
 
 def main() -> int:
-    """1 when `--check` finds that the page is stale, else 0."""
-    page = PAGE.read_text(encoding="utf-8")
-    fresh = rendered(page)
+    """1 when `--check` finds that a page is stale, else 0."""
+    found = {file: file.read_text(encoding="utf-8") for file in PAGES}
+    fresh = {file: rendered(page) for file, page in found.items()}
     if "--check" in sys.argv[1:]:
-        return int(fresh != page)
-    PAGE.write_text(fresh, encoding="utf-8")
+        return int(fresh != found)
+    for file, page in fresh.items():
+        file.write_text(page, encoding="utf-8")
     return 0
 
 
