@@ -38,7 +38,7 @@ def _prepare() -> None:
             _say(f"{recipe.name} {recipe.version} is built")
     images = Images(_say)
     for name in (images.pause(), images.build(), images.build("models", MODELS)):
-        _say(f"{name} is built")
+        _say(f"{name} is built: {images.size(name)}")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -71,9 +71,9 @@ class Images:
         """The image's identity, which says whether a node has it already."""
         return self._buildah("inspect", "--type", "image", "--format", "{{.FromImageID}}", name).strip()
 
-    def size(self, name: str) -> int:
-        """Bytes of its layers, unpacked."""
-        return int(self._buildah("inspect", "--type", "image", "--format", "{{.Docker.Size}}", name).strip() or 0)
+    def size(self, name: str) -> str:
+        """What its layers take unpacked, in words: `463 MB`."""
+        return self._buildah("images", "--format", "{{.Size}}", name).strip()
 
     @contextmanager
     def archive(self, name: str) -> Iterator[Path]:
@@ -82,23 +82,6 @@ class Images:
             file = Path(scratch) / "image.tar"
             self._buildah("push", *self._policy, "--quiet", name, f"docker-archive:{file}:{name}")
             yield file
-
-    @contextmanager
-    def mounted(self, name: str) -> Iterator[list[str]]:
-        """The start of a command line whose `$1` is a folder with the image's files, for looking into it."""
-        made = self._buildah("from", *self._policy, "--pull-never", name).strip()
-        try:
-            yield self._command("mount", made)
-        finally:
-            self._buildah("rm", made)
-
-    def run(self, name: str, *command: str) -> str:
-        """What a command prints in a container of the image, as its user, without its entry point."""
-        made = self._buildah("from", *self._policy, "--pull-never", name).strip()
-        try:
-            return self._buildah("run", "--isolation", "chroot", "--network", "host", made, "--", *command)
-        finally:
-            self._buildah("rm", made)
 
     def _make_base(self) -> None:
         """Debian with python3 and venv alone, by debootstrap: a minute, once."""

@@ -8,13 +8,18 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from e2e import waiting
 from e2e.node import debian, needs
+from e2e.node.images import MODELS, Images
 from e2e.rollouts import stage
 from e2e.stack import Settings, Stack, paths
 from e2e.stack.errors import CommandError, MissingError
@@ -24,6 +29,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.node]
 
 RELEASE = "modelrollout"
 OURS = f"--selector=app.kubernetes.io/instance={RELEASE},app.kubernetes.io/component=operator"
+WINDOW = {"name": "input_data", "datatype": "FP32", "shape": [1, 10, 35]}
 NOT_IN_THE_IMAGE = ("torch", "mlserver", "onnxruntime", "rolloutmodels", "pip", "setuptools", "pytest")
 
 
@@ -145,7 +151,7 @@ def test_helm_takes_an_image_back_that_does_not_start(story: Pods) -> None:
     revision = _revision(story)
 
     with pytest.raises(CommandError, match="rolled back"):
-        _upgrade(story, "--set", "image.tag=absent", "--rollback-on-failure", "--wait", "--timeout", "15s")
+        _upgrade(story, "--set", "image.tag=absent", "--rollback-on-failure", "--wait", "--timeout", "30s")
 
     assert _revision(story) == revision + 2
     assert before & story.until_whole(), "one of the old pods stayed all the time"
@@ -155,6 +161,46 @@ def test_helm_takes_an_image_back_that_does_not_start(story: Pods) -> None:
 
     story.until_whole()
     assert _revision(story) == revision + 3
+
+
+def test_the_models_image_answers_from_a_restricted_pod(story: Pods) -> None:
+    images = Images(print)
+    image = images.build("models", MODELS)
+    story.stack.node.load(images, image)
+    try:
+        story.kubectl("apply", "-f", "-", input=json.dumps(_models_pod(image)))
+        story.until(lambda: _is_ready(_models(story)), "the models are served")
+
+        address = f"http://{_models(story)['status']['podIP']}:8080/v2/models/baseline/infer"
+        answer = httpx.post(address, json={"inputs": [{**WINDOW, "data": [0.1] * 350}]}, trust_env=False)
+
+        assert answer.status_code == 200
+        assert 0 < answer.json()["outputs"][0]["data"][0] < 1
+    finally:
+        story.kubectl("delete", "pod", "models", "--now", "--ignore-not-found")
+
+
+def test_a_second_node_stands_beside_the_first_and_ctrl_c_leaves_nothing_of_it(story: Pods, tmp_path: Path) -> None:
+    others = set(_traces())
+    left_out = "mlserver,minimesh,envoy,prometheus"
+    command = [sys.executable, "-m", "e2e.stack", "up", "--foreground", "--cluster=node", "--without", left_out]
+    second = subprocess.Popen(
+        [*command, "--directory", str(tmp_path / "second")], cwd=paths.ROOT, preexec_fn=_hear_interrupts
+    )
+    try:
+        log = tmp_path / "second" / "logs" / "stack.log"
+        waiting.until(lambda: log.exists() and "stack ready" in log.read_text(), "the second node is ready")
+        its = set(_traces()) - others
+        second.send_signal(signal.SIGINT)
+        second.wait(waiting.DEADLINE_SECONDS)
+    finally:
+        second.kill()
+        second.wait()
+
+    assert {Path(trace).parent.name for trace in its} >= {"net", "memory"}
+    assert not its & set(_traces())
+    assert not [line for line in Path("/proc/mounts").read_text().splitlines() if str(tmp_path) in line]
+    assert len(story.until_whole()) == 2
 
 
 def _upgrade(story: Pods, *how: str) -> None:
@@ -174,6 +220,39 @@ def _revision(story: Pods) -> int:
 
 def _ask(story: Pods, pod: str, code: str) -> str:
     return story.kubectl("exec", pod, "--", "python", "-c", code).strip()
+
+
+def _models(story: Pods) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(story.kubectl("get", "pod", "models", "-o", "json"))
+    return found
+
+
+def _models_pod(image: str) -> dict[str, Any]:
+    may = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+    served = {
+        "name": "models",
+        "image": image,
+        "imagePullPolicy": "Never",
+        "readinessProbe": {"httpGet": {"path": "/v2/models/baseline/ready", "port": 8080}, "periodSeconds": 1},
+        "securityContext": may,
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
+    }
+    spec = {
+        "automountServiceAccountToken": False,
+        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [served],
+        "volumes": [{"name": "tmp", "emptyDir": {}}],
+    }
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "models"}, "spec": spec}
+
+
+def _traces() -> list[str]:
+    """What nodes have on this machine: links and control groups."""
+    return [*map(str, Path("/sys/class/net").glob("mrnode*")), *map(str, Path("/sys/fs/cgroup").glob("*/mrnode*"))]
+
+
+def _hear_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _is_ready(pod: dict[str, Any]) -> bool:
