@@ -34,6 +34,10 @@ check: .venv/ready ## Format, lint, types, layers, generated files
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m modelrollout crd | diff -u crds/modelrollouts.yaml - || { echo "crds/ is stale: run make crd"; exit 1; }
 	$(BIN)/python docs/reference.py --check
+	$(BIN)/python docs/states.py --check
+	$(BIN)/python charts/readme.py --check
+	$(BIN)/python charts/dashboards --check
+	$(BIN)/python charts/argocd/argocd_cm.py --check
 
 bench: .venv/ready ## Print the figures: queries, writes, CPU, memory, lags, serving
 	@$(BIN)/python -m e2e.stack tools
@@ -42,10 +46,19 @@ bench: .venv/ready ## Print the figures: queries, writes, CPU, memory, lags, ser
 bench-validity: .venv/ready ## Simulate every world by the thousand and write docs/validity.md, in about an hour
 	@$(BIN)/python -m modelrollout.simulate.bench --runs 1000 --workers 2
 
-crd: .venv/ready ## Generate crds/, the chart's copy and the tables of docs/reference.md
+crd: .venv/ready ## Generate crds/, and whatever else is written from the code
 	$(BIN)/python -m modelrollout crd > crds/modelrollouts.yaml
 	cp crds/modelrollouts.yaml charts/modelrollout/files/
 	$(BIN)/python docs/reference.py
+	$(BIN)/python docs/states.py
+	$(BIN)/python charts/readme.py
+	$(BIN)/python charts/dashboards
+	$(BIN)/python charts/argocd/argocd_cm.py
+	@$(BIN)/python -m e2e.stack tools
+	$(BIN)/python charts/kustomize/render.py --helm .cache/bin/helm
+
+sbom: .venv/ready ## Print the bill of materials of the operator's image (CycloneDX)
+	@$(BIN)/python -m e2e.node.sbom
 
 stack: .venv/ready ## Start the local stack for your own experiments (python -m e2e.stack down ends it)
 	@$(BIN)/python -m e2e.stack up
