@@ -211,7 +211,8 @@ def main() -> int:
     if "--check" in sys.argv[1:]:
         return int(fresh != found)
     for file, page in fresh.items():
-        file.write_text(page, encoding="utf-8")
+        if page != found[file]:
+            file.write_text(page, encoding="utf-8")
     return 0
 
 
