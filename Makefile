@@ -19,6 +19,7 @@ demo: .venv/ready ## Promote a good model and roll back two bad ones, on real pa
 
 test: .venv/ready ## Everything that needs no Docker, the stories on the local stack included
 	@$(BIN)/python -m e2e.stack tools
+	@$(BIN)/python -m e2e.node prepare
 	$(PYTEST)
 
 unit: .venv/ready ## Only what needs no stack, in a minute or two
@@ -57,8 +58,9 @@ crd: .venv/ready ## Generate crds/, and whatever else is written from the code
 	@$(BIN)/python -m e2e.stack tools
 	$(BIN)/python charts/kustomize/render.py --helm .cache/bin/helm
 
-sbom: .venv/ready ## Print the bill of materials of the operator's image (CycloneDX)
-	@$(BIN)/python -m e2e.node.sbom
+sbom: .venv/ready ## Write the images' bills of materials (CycloneDX) to dist/
+	@mkdir -p dist
+	for image in operator models; do $(BIN)/python -m e2e.node.sbom --image $$image > dist/sbom-$$image.json || exit 1; done
 
 stack: .venv/ready ## Start the local stack for your own experiments (python -m e2e.stack down ends it)
 	@$(BIN)/python -m e2e.stack up
@@ -73,12 +75,14 @@ push-models: .venv/ready ## Upload the models to an S3-compatible store: BUCKET=
 	@test -n "$(BUCKET)" || { echo "BUCKET is not set: make push-models BUCKET=ml-models"; exit 2; }
 	@$(BIN)/python -m rolloutmodels.push --bucket "$(BUCKET)" $(if $(ENDPOINT),--endpoint "$(ENDPOINT)")
 
+LOCKED := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 lock: .venv/ready ## Pin the newest versions that pyproject.toml allows
 	$(BIN)/pip install -q uv
-	for extra in dev train; do $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-header --no-annotate pyproject.toml --extra $$extra -o requirements/$$extra.txt; done
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	  --no-annotate pyproject.toml -o requirements/operator.txt
+	for extra in dev train; do $(LOCKED) pyproject.toml --extra $$extra -o requirements/$$extra.txt || exit 1; done
+	$(LOCKED) pyproject.toml -o requirements/operator.txt
+	$(BIN)/python -c 'import tomllib; print("\n".join(tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["serve"]))' \
+	  | $(LOCKED) -c requirements/dev.txt - -o requirements/models.txt
+	echo hatchling | $(LOCKED) - -o requirements/build.txt
 
 clean: ## Remove what the commands installed and built
 	rm -rf .venv .venv-train .cache

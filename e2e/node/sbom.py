@@ -36,7 +36,18 @@ def lock_of(image: str) -> str:
 
 def bill(lock: str, python: str) -> str:
     """The JSON for a lock in pip's format, as it resolves on Linux x86-64 with that Python."""
-    command = (sys.executable, "-m", "cyclonedx_py", "requirements", "--output-reproducible", "--of", "JSON", "-")
+    command = (
+        sys.executable,
+        "-W",
+        "ignore::UserWarning",
+        "-m",
+        "cyclonedx_py",
+        "requirements",
+        "--output-reproducible",
+        "--of",
+        "JSON",
+        "-",
+    )
     project = ("--pyproject", str(ROOT / "pyproject.toml"), "--mc-type", "application")
     pinned = "\n".join(applying(lock, python)) + "\n"
     return subprocess.run([*command, *project], input=pinned, check=True, stdout=subprocess.PIPE, text=True).stdout

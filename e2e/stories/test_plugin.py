@@ -102,7 +102,7 @@ def test_a_rollout_is_seen_held_approved_and_ended_with_the_plugin(story: Story)
     assert "does not wait for approval" in too_early
     assert resumed == f"modelrollout/{name} resumed\n"
     assert f"kubectl modelrollout approve {name}" in waited
-    assert "was refused: skip does not go past an approval" in not_past
+    assert ": skip does not go past an approval" in not_past
     assert "dry run" in trial
     assert untouched == 2
     assert approved == f"modelrollout/{name} approved\n"

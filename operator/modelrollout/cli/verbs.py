@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     told, found = _answer(kubectl, rollout.name, order, options.timeout)
     if told.result != "Done":
-        raise Refused(f"{options.command} {rollout.name} was refused: {told.message}")
+        raise Refused(f"{rollout.name}: {told.message}")
     _print(options, rollout.name, word_for(order.verb, told, views.rollout(found)), found)
     return 0
 

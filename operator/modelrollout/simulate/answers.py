@@ -73,7 +73,7 @@ def duration(minutes: float) -> str:
     if not isfinite(minutes):
         return "longer"
     if minutes < 10:
-        return f"{round(60 * minutes)}s" if minutes < 1 else f"{minutes:g}m"
+        return f"{round(60 * minutes)}s" if minutes < 1 else f"{round(minutes, 1):g}m"
     hours, rest = divmod(round(minutes), 60)
     return f"{hours}h{rest:02d}m" if hours else f"{rest}m"
 

@@ -13,6 +13,7 @@ TROUBLES = ("diurnal", "bursts", "noise", "resets", "missed", "sessions")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the command. Values are checked by `run`, which says what is wrong in one sentence."""
+    parser.epilog = "Exit codes: 0 simulated, 2 what was asked makes no sense, 3 Prometheus gives no answer."
     parser.add_argument(
         "-f", "--file", metavar="ROLLOUT.YAML", help="a ModelRollout file: its guardrails, stages and analysis"
     )
