@@ -104,7 +104,7 @@ def test_the_names_of_others_are_left_to_them(stack: Stack, name: str) -> None:
     assert "financial-predictor" not in shown
 
 
-def test_the_screen_is_no_wider_than_a_terminal_when_names_are_short(stack: Stack) -> None:
+def test_the_screen_of_every_phase_fits_a_terminal_when_names_are_short(stack: Stack) -> None:
     rollout = yaml.safe_load((GOOD / "minimal.yaml").read_text())
     rollout["metadata"]["name"] = "fraud"
     rollout["spec"] |= {"baseline": {"name": "fraud-7"}, "candidates": [{"name": "fraud-8"}]}
@@ -112,10 +112,16 @@ def test_the_screen_is_no_wider_than_a_terminal_when_names_are_short(stack: Stac
     path.write_text(yaml.safe_dump(rollout))
     stack.kubectl("create", "-f", str(path))
 
-    text = stack.kubectl("get", "mro", "fraud")
+    screens = {}
+    for phase in Phase:
+        told = {"phase": phase, "stageSummary": "20/20", "traffic": {"candidateWeight": 100}}
+        patch = json.dumps({"status": told})
+        stack.kubectl("patch", "mro", "fraud", "--subresource=status", "--type=merge", "--patch", patch)
+        screens[phase] = stack.kubectl("get", "mro", "fraud")
     stack.kubectl("delete", "-f", str(path))
 
-    assert max(len(line) for line in text.splitlines()) <= 80
+    assert [phase for phase, text in screens.items() if phase not in text] == []
+    assert max(len(line) for text in screens.values() for line in text.splitlines()) <= 80
 
 
 def test_wide_adds_why_and_what_next(stack: Stack) -> None:
