@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parent
-STORIES = ROOT / "e2e" / "stories"
+LONGEST = (ROOT / "e2e" / "stories", ROOT / "e2e" / "node")
+"""Folders of tests that take minutes, the longest first."""
 
 
 class Folder(pytest.Package):
@@ -30,8 +31,8 @@ def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Col
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Stories first: they are half of the time, so with two processes they must not be what begins last."""
-    items.sort(key=lambda item: STORIES not in item.path.parents)
+    """The longest first: with two processes they must not be what begins last."""
+    items.sort(key=lambda item: [folder not in item.path.parents for folder in LONGEST])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
