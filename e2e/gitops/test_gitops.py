@@ -101,18 +101,19 @@ def test_what_argo_cd_applied_in_a_stage_stays_as_it_is(models: Story, manifest:
 
 
 def test_the_same_holds_for_server_side_apply(models: Story, manifest: Object) -> None:
-    SERVER_SIDE.apply(models.stack, manifest)
-    models.will_delete(ROLLOUTS, NAME)
-    models.until_rollout(lambda seen: seen.attempt == 1, "an attempt has begun")
-    assert drift(models.stack, manifest) == ["", ""]
-    held = {**manifest, "spec": {**manifest["spec"], "paused": True}}
-    assert all("paused: true" in shown for shown in drift(models.stack, held))
+    with models.clients():
+        SERVER_SIDE.apply(models.stack, manifest)
+        models.will_delete(ROLLOUTS, NAME)
+        models.until_at(1, 5)
+        assert drift(models.stack, manifest) == ["", ""]
+        held = {**manifest, "spec": {**manifest["spec"], "paused": True}}
+        assert all("paused: true" in shown for shown in drift(models.stack, held))
 
-    press(models, Verb.PAUSE)
-    press(models, Verb.RESUME)
-    healed(models, manifest, SERVER_SIDE)
-    assert drift(models.stack, manifest) == ["", ""]
-    assert marks(models.experiment) == set()
+        press(models, Verb.PAUSE)
+        press(models, Verb.RESUME)
+        healed(models, manifest, SERVER_SIDE)
+        assert drift(models.stack, manifest) == ["", ""]
+        assert marks(models.experiment) == set()
 
 
 def test_the_operators_own_objects_show_no_difference_either(stack: Stack) -> None:

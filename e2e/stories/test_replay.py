@@ -21,7 +21,7 @@ STAGES = [on_soak(20), stage(50, soak="8s"), stage(100)]
 
 
 def test_a_rollback_is_replayed_from_a_file_and_from_the_cluster(story: Story, tmp_path: Path) -> None:
-    story.serve_both(delay_ms=80)
+    story.serve_both(delay_ms=400)
     with story.clients():
         story.begin([stage(20), stage(100)], guardrails=[ERRORS, LATENCY])
         ended = story.until_rollout(lambda seen: seen.phase == "Degraded", "it is rolled back")
@@ -55,7 +55,7 @@ def test_a_promotion_is_replayed_though_the_operator_died(story: Story, tmp_path
 
 
 def test_a_verdict_that_the_looks_do_not_bear_is_told(story: Story, tmp_path: Path) -> None:
-    story.serve_both(delay_ms=80)
+    story.serve_both(delay_ms=400)
     with story.clients():
         story.begin([stage(20), stage(100)], guardrails=[ERRORS, LATENCY])
         story.until_rollout(lambda seen: seen.phase == "Degraded", "it is rolled back")

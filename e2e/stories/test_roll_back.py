@@ -13,7 +13,7 @@ STAGES = [stage(20), stage(60), stage(100)]
 
 
 def test_a_slow_candidate_is_rolled_back(story: Story) -> None:
-    story.serve_both(delay_ms=80)
+    story.serve_both(delay_ms=400)
     with story.clients() as traffic:
         story.begin(STAGES, guardrails=[ERRORS, LATENCY])
         ended = _rolled_back(story)

@@ -100,7 +100,7 @@ def test_kind_without_docker_is_refused_in_one_sentence(command: Command, tmp_pa
 
 
 REFUSED = {
-    "two clusters": (("--kubeconfig", __file__, "--cluster=kind"), "both choose the cluster"),
+    "two clusters": (("--kubeconfig", __file__, "--cluster=kind"), "each choose the cluster"),
     "a kubeconfig that is not there": (("--kubeconfig", "/nowhere"), "/nowhere, which does not exist"),
     "the real Seldon without its addresses": (
         ("--kubeconfig", __file__, "--seldon=external"),
