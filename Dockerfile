@@ -6,8 +6,9 @@ ARG PYTHON=python:3.12-slim
 
 # pip lives in a venv of its own and fills others: no image ships it.
 FROM ${PYTHON} AS tools
+ENV PIP_CACHE_DIR=/var/cache/pip
 COPY requirements/build.txt /requirements.txt
-RUN --mount=type=cache,target=/root/.cache/pip \
+RUN --mount=type=cache,target=/var/cache/pip \
     python3 -m venv /tools && \
     /tools/bin/pip install --disable-pip-version-check --require-hashes --only-binary=:all: -r /requirements.txt
 
@@ -26,7 +27,7 @@ RUN /tools/bin/pip install --disable-pip-version-check --no-compile --no-deps --
 # Bytecode is made here, once: the root file system may be read-only later, and without it each start takes longer.
 FROM tools AS operator-packages
 COPY requirements/operator.txt /requirements.txt
-RUN --mount=type=cache,target=/root/.cache/pip \
+RUN --mount=type=cache,target=/var/cache/pip \
     python3 -m venv --without-pip /opt/python && \
     /tools/bin/pip --python /opt/python install --disable-pip-version-check --no-compile \
       --require-hashes --only-binary=:all: -r /requirements.txt && \
@@ -39,7 +40,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 
 FROM tools AS models-packages
 COPY requirements/models.txt /requirements.txt
-RUN --mount=type=cache,target=/root/.cache/pip \
+RUN --mount=type=cache,target=/var/cache/pip \
     python3 -m venv --without-pip /opt/python && \
     /tools/bin/pip --python /opt/python install --disable-pip-version-check --no-compile \
       --require-hashes --only-binary=:all: -r /requirements.txt && \

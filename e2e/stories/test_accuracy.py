@@ -28,6 +28,7 @@ AGES = "model_prediction_age_seconds_count"
 COUNTERS = (
     "model_predictions_labelled_total", "model_predictions_correct_total", "model_profit_count_total", AGES,
 )  # fmt: skip
+MANY_LABELS = 300  # more than come between a restart and the next scrape
 SEED = 7
 """Chance may always be against a good candidate, or for a bad one, in one story of twenty. With this seed both arms
 stay within 2.3 standard deviations of how good they are, wherever one begins to count."""
@@ -136,13 +137,14 @@ def test_counters_that_begin_again_change_no_verdict(story: Story, corner: Calla
             one.edit(paused=False)
         for one in (good, bad):
             one.until_at(1, 30)
+        labelled = f'sum(model_predictions_labelled_total{{model="{good.baseline}"}})'
+        story.until(lambda: story.ask(labelled) > MANY_LABELS, "labels were counted before the counters begin again")
         killed_at = time.time()
         mlserver.kill()
         mlserver.start()
         ended = [_ended(one).status["outcome"] for one in (good, bad)]
 
     assert ended == ["Promoted", "RolledBack"]
-    labelled = f'sum(model_predictions_labelled_total{{model="{good.baseline}"}})'
     assert 0 < story.ask(f"min_over_time({labelled}[20s:1s])", killed_at + 20) < story.ask(labelled, killed_at)
 
 
