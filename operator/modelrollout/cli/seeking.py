@@ -7,7 +7,6 @@ from typing import Any
 from modelrollout.cli.kube import Kubectl
 
 Object = dict[str, Any]
-NO_KIND = ("the server doesn't have a resource type", "no matches for kind")
 
 
 def one(door: Kubectl, resource: str, name: str, namespaced: bool = True) -> Object | None:

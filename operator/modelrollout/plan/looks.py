@@ -5,7 +5,7 @@ from dataclasses import asdict
 from modelrollout.api.contract import seconds
 from modelrollout.api.spec import RolloutSpec
 from modelrollout.api.status import RolloutStatus, StageStatus
-from modelrollout.plan import engine, evidence, forecasts, grid, labels, record, shares
+from modelrollout.plan import engine, evidence, forecasts, grid, holds, labels, record, shares
 from modelrollout.plan.draft import Draft
 from modelrollout.plan.world import LookData, NoData, World
 
@@ -99,9 +99,7 @@ def _stage_after(status: RolloutStatus, spec: RolloutSpec, world: World, look: L
     """
     stage, applied_at = status.stage, status.traffic.applied_at
     assert stage is not None
-    ready = all(
-        name in world.models and world.models[name].is_ready for name in (spec.baseline.name, spec.candidate.name)
-    )
+    ready = holds.of_model(spec, world) is None
     held = spec.paused or status.pause is not None
     soaks = complete and ready and not held and not status.traffic.mismatch
     soaked = evidence.looked_at_seconds(spec, look, applied_at) if soaks and applied_at is not None else 0.0

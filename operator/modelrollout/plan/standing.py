@@ -6,7 +6,7 @@ from modelrollout.api.contract import seconds
 from modelrollout.api.reasons import MEANING, ConditionType, Reason
 from modelrollout.api.spec import GuardrailAction, RolloutSpec
 from modelrollout.api.status import Condition, Outcome, Phase, RolloutStatus
-from modelrollout.plan import evidence, grid, shares, steering
+from modelrollout.plan import evidence, grid, holds, shares, steering
 from modelrollout.plan.actions import Decision
 from modelrollout.plan.draft import Draft, fitting, timestamp
 from modelrollout.plan.world import NoData, World
@@ -152,13 +152,9 @@ def _spec(draft: Draft) -> Said:
 
 
 def _models(spec: RolloutSpec, world: World) -> Said:
-    for name in (spec.baseline.name, spec.candidate.name):
-        if name not in world.models:
-            sentence = f"Model {name} does not exist: create it, or correct its name"
-            return Said(ConditionType.CANDIDATES_READY, False, Reason.MODEL_MISSING, sentence)
-        if not world.models[name].is_ready:
-            sentence = f"Model {name} is not ready: {world.models[name].reason}"
-            return Said(ConditionType.CANDIDATES_READY, False, Reason.MODEL_NOT_READY, sentence)
+    trouble = holds.of_model(spec, world)
+    if trouble:
+        return Said(ConditionType.CANDIDATES_READY, False, trouble.reason, trouble.message)
     return Said(ConditionType.CANDIDATES_READY, True, Reason.ALL_READY)
 
 

@@ -4,7 +4,7 @@ from modelrollout.api.contract import seconds
 from modelrollout.api.reasons import Reason
 from modelrollout.api.spec import RolloutSpec
 from modelrollout.api.status import ArmShare, Traffic
-from modelrollout.plan import grid
+from modelrollout.plan import grid, holds
 from modelrollout.plan.actions import CreateExperiment, Level, WriteWeights
 from modelrollout.plan.draft import Draft, Hold
 from modelrollout.plan.world import ExperimentView, Weights, World
@@ -43,7 +43,7 @@ def steer(draft: Draft, spec: RolloutSpec, world: World, rollout: str) -> Draft:
     fence = f"{world.uid}/{draft.status.attempt}"
     if experiment is None:
         draft = _without_traffic(draft)
-        if not _all_ready(spec, world):
+        if holds.of_model(spec, world):
             return draft
         return _written(draft.acting(CreateExperiment(name, spec.baseline.name, scaled(draft.status.traffic), fence)))
     weights, default = _target(draft, spec, world)
@@ -97,16 +97,11 @@ def _target(draft: Draft, spec: RolloutSpec, world: World) -> tuple[Weights, str
     """The wanted weights and default; while a new arm is not ready, the old arms stay and one serves everything."""
     wanted, experiment = scaled(draft.status.traffic), world.experiment
     arms = [name for name, _ in experiment.weights] if experiment else []
-    if experiment and arms != [name for name, _ in wanted] and not _all_ready(spec, world):
+    if experiment and arms != [name for name, _ in wanted] and holds.of_model(spec, world):
         serving = spec.baseline.name if spec.baseline.name in arms else experiment.default
         if serving in arms:
             return tuple((name, 100 if name == serving else 0) for name in arms), serving
     return wanted, spec.baseline.name
-
-
-def _all_ready(spec: RolloutSpec, world: World) -> bool:
-    models = [world.models.get(arm.name) for arm in (spec.baseline, *spec.candidates)]
-    return all(model is not None and model.is_ready for model in models)
 
 
 def _written(draft: Draft) -> Draft:
