@@ -49,6 +49,13 @@ class Traffic:
         """Answers to requests sent after a moment of time.monotonic()."""
         return [answer for answer in self.answers if answer.sent_at > moment]
 
+    async def until_after(self, moment: float, count: int = 1, deadline: float = DEADLINE) -> list[Answer]:
+        """The answers to requests sent after a moment, once there are so many."""
+        async with asyncio.timeout(deadline):
+            while len(answers := self.after(moment)) < count:
+                await asyncio.sleep(0.02)
+        return answers
+
 
 class World:
     """One namespace of a mesh. Everything made through it is deleted by `clean_up`."""

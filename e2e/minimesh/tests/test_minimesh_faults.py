@@ -170,9 +170,11 @@ async def test_a_restart_flaps_every_experiment_and_clients_notice_nothing(
         await first.until_flapped(1)
         await second.until_flapped(1)
         await world.set_weights(experiments[0], {a: 100, b: 0})
-        await world.until_answer(a, lambda answer: answer.route == f":{a}_1:")
+        switched = await world.until_answer(a, lambda answer: answer.route == f":{a}_1:")
+        after = await traffic.until_after(switched.sent_at + switched.seconds)
 
     assert traffic.errors == []
+    assert {answer.route for answer in after} == {f":{a}_1:"}
     assert {answer.route for answer in traffic.answers} == {f":{b}_2:", f":{a}_1:"}
 
 
