@@ -24,7 +24,7 @@ PHASES = 6
 SCRAPE_SECONDS = 5.0
 LONE_INTERVAL = 5
 LONE_LOOKS = 4
-INTERVALS = 5  # a rollout writes its status at every fifth look: so each writes once
+INTERVALS = 5  # a rollout writes its status once in five looks: so each writes once
 POLL_SECONDS = 0.5
 LOOKS = "modelrollout_looks_total"
 QUERIES = "modelrollout_prometheus_queries_total"
@@ -79,13 +79,13 @@ def _measure(stack: Stack, people: Crowd, exporter: Exporter, pairs: list[Pair],
     say(f"{size.rollouts} rollouts, a look of each every {size.interval} s")
     begun, made = _read(stack), time.monotonic()
     people.make_rollouts(pairs, f"{size.interval}s")
-    first = _first_looks(people, pairs)
+    wait(lambda: _all_in_stage(people, pairs), "all rollouts to enter their stage", POLL_SECONDS)
     say(f"all in their stage after {time.monotonic() - made:.0f} s")
     wait(lambda: Window(begun, _read(stack)).total(LOOKS) >= size.rollouts, "the first look of each", POLL_SECONDS)
     before = _read(stack)
     time.sleep(size.interval * INTERVALS)
     window = Window(before, _read(stack))
-    evidence = _compare(stack, people, exporter, pairs, first)
+    evidence = _compare(stack, people, exporter, pairs)
     return Section(f"{size.rollouts} rollouts, each with 3 guardrails and a look every {size.interval} s, for "
                    f"{window.seconds:.0f} s on the real API server and Prometheus",
                    _figures(window, lone, evidence, size))  # fmt: skip
@@ -134,19 +134,9 @@ def _watch_looks(stack: Stack, looks: int) -> Window:
     return Window(before, _read(stack))
 
 
-def _first_looks(people: Crowd, pairs: list[Pair]) -> dict[str, float]:
-    """Where the evidence of each rollout begins, from its status before its first look was written."""
-    begins: dict[str, float] = {}
-
-    def all_have_begun() -> bool:
-        for name, found in people.rollouts().items():
-            status = found.get("status") or {}
-            if status.get("stage") and not status.get("looks") and status.get("lastLookAt"):
-                begins[name] = status["lastLookAt"]
-        return len(begins) == len(pairs)
-
-    wait(all_have_begun, "all rollouts to enter their stage", POLL_SECONDS)
-    return begins
+def _all_in_stage(people: Crowd, pairs: list[Pair]) -> bool:
+    staged = [found for found in people.rollouts().values() if (found.get("status") or {}).get("stage")]
+    return len(staged) == len(pairs)
 
 
 def _read(stack: Stack) -> Reading:
@@ -159,13 +149,13 @@ def _read(stack: Stack) -> Reading:
 # --- truth ------------------------------------------------------------------------------------------------------------
 
 
-def _compare(stack: Stack, people: Crowd, exporter: Exporter, pairs: list[Pair], begins: dict[str, float]) -> Evidence:
+def _compare(stack: Stack, people: Crowd, exporter: Exporter, pairs: list[Pair]) -> Evidence:
     """What the written statuses have counted, against what the exporter had said at the same evaluation times."""
     wait(lambda: all(_looks(found) for found in people.rollouts().values()), "each status to be written", POLL_SECONDS)
     found, seen, different, requests = people.rollouts(), Expositions(stack.prometheus_url), list[str](), 0
     for pair in pairs:
         status = found[pair.name]["status"]
-        first, last = seen.at(begins[pair.name]), seen.at(status["lastLookAt"])
+        first, last = seen.at(status["blocks"][0]["since"]), seen.at(status["lastLookAt"])
         errors = next(rail for rail in status["guardrails"] if rail["name"] == "errors")
         for arm, said in zip(pair.arms, (errors["baseline"], errors["candidate"]), strict=True):
             before, after = exporter.truth(arm, first), exporter.truth(arm, last)

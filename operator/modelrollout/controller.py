@@ -221,7 +221,7 @@ class Controller:
         if world.look is not None and machine.look_is_due(status, decided_at):
             telemetry.LOOKS.labels("made" if isinstance(world.look, LookData) else world.look.reason).inc()
             telemetry.LOOK_LAG_SECONDS.observe(max(0.0, decided_at - (status.look_due_at or decided_at)))
-        if statuses.is_worth_writing(decision.status, seen.written):
+        if statuses.is_worth_writing(decision.status, seen.written, world.uid):
             rollout = await statuses.write(self._cluster, seen.rollout, decision.status)
             seen = seen.after_write(rollout, read_status(rollout))
             self._memory.keep(key, seen)

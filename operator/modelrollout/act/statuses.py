@@ -5,8 +5,7 @@ from typing import Any
 from modelrollout import telemetry
 from modelrollout.api.status import RolloutStatus
 from modelrollout.cluster import ROLLOUT, Cluster, Object
-
-LOOKS_BETWEEN_WRITES = 5  # evidence can be read again for any past time, so it need not be kept after every look
+from modelrollout.plan import grid
 
 
 async def write(cluster: Cluster, rollout: Object, status: RolloutStatus) -> Object:
@@ -21,11 +20,9 @@ def dump(status: RolloutStatus) -> dict[str, Any]:
     return status.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
-def is_worth_writing(status: RolloutStatus, written: RolloutStatus) -> bool:
-    """True on every decision, and when enough looks have gathered."""
-    if status.looks - written.looks >= LOOKS_BETWEEN_WRITES:
-        return True
-    return has_decided(status, written)
+def is_worth_writing(status: RolloutStatus, written: RolloutStatus, uid: str) -> bool:
+    """True on every decision, and once in a round of looks: evidence can be read again for any past time."""
+    return grid.rounds(status.looks, uid) > grid.rounds(written.looks, uid) or has_decided(status, written)
 
 
 def has_decided(status: RolloutStatus, written: RolloutStatus) -> bool:
@@ -37,6 +34,7 @@ def _decided(status: RolloutStatus) -> dict[str, Any]:
     """What decisions change, without what every look changes."""
     return status.model_dump(
         exclude={
+            "arm_requests": True,
             "blocks": True,
             "engine": {"__all__": {"state"}},
             "kopf": True,

@@ -9,6 +9,7 @@ import math
 import zlib
 
 PHASES = 6
+LOOKS_PER_ROUND = 5
 # Envoy hands its histograms on every 5 s: before that a scrape shows requests whose latency is not there yet.
 FLUSH_SECONDS = 5.0
 
@@ -30,6 +31,14 @@ def tick_at_or_before(now: float, interval_seconds: float, uid: str) -> float:
 def phase(uid: str) -> int:
     """0 to 5, the same for one uid in every process and for ever (Python's own hash changes with the process)."""
     return zlib.crc32(uid.encode()) % PHASES
+
+
+def rounds(looks: int, uid: str) -> int:
+    """How many rounds of looks are over: what is dear is done once a round.
+
+    Rollouts that began together end their rounds at different looks, so that not all do it at one tick.
+    """
+    return (looks + zlib.crc32(uid.encode()) // PHASES % LOOKS_PER_ROUND) // LOOKS_PER_ROUND
 
 
 def evaluation_time(tick: float, scrape_seconds: float) -> float:

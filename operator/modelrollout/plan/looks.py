@@ -9,8 +9,6 @@ from modelrollout.plan import engine, evidence, forecasts, grid, holds, labels, 
 from modelrollout.plan.draft import Draft
 from modelrollout.plan.world import LookData, NoData, World
 
-LOOKS_BETWEEN_FORECASTS = 5
-
 
 def count(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
     """The draft after this look; unchanged when none was due.
@@ -38,7 +36,7 @@ def _judged(draft: Draft, spec: RolloutSpec, world: World, look: LookData) -> Dr
     weight = evidence.weight_in_force(status.traffic, look, world.scrape_seconds)
     judged = evidence.judge(spec, status, look, weight, world.history, world.windows)
     stage = _stage_after(status, spec, world, look, judged.is_complete)
-    paces, warnings = _forecast(spec, status, stage, judged)
+    paces, warnings = _forecast(spec, status, stage, judged, world.uid)
     return draft.change(
         engine=judged.engine,
         guardrails=[one.model_copy(update=paces.get(one.name, {})) for one in judged.guardrails],
@@ -51,10 +49,10 @@ def _judged(draft: Draft, spec: RolloutSpec, world: World, look: LookData) -> Dr
 
 
 def _forecast(
-    spec: RolloutSpec, status: RolloutStatus, stage: StageStatus, judged: evidence.Judged
+    spec: RolloutSpec, status: RolloutStatus, stage: StageStatus, judged: evidence.Judged, uid: str
 ) -> tuple[dict[str, dict[str, str]], list[str]]:
-    """When each guardrail will have its verdict, and what the stage will not do; anew every few looks: it is dear."""
-    if status.looks % LOOKS_BETWEEN_FORECASTS and stage.looks > 1:
+    """When each guardrail will have its verdict, and what the stage will not do; anew once a round: it is dear."""
+    if stage.looks > 1 and grid.rounds(status.looks + 1, uid) == grid.rounds(status.looks, uid):
         known = {one.name: {"fail_in": one.fail_in, "pass_in": one.pass_in} for one in status.guardrails}
         return known, list(stage.warnings)
     running = engine.running(spec, judged.engine)

@@ -16,6 +16,7 @@ from modelrollout.api.status import (
     Verdict,
 )
 
+UID = "0c2f9f4e-6a55-4b6e-9f0a-1d3b5a7c9e16"  # its rounds end with every fifth look
 WRITTEN = status(spec())
 STAGE, RAIL = WRITTEN.stage, WRITTEN.guardrails[0]
 assert STAGE is not None
@@ -37,6 +38,7 @@ LOOKS = {
     "nothing": WRITTEN,
     "a look": changed(
         looks=4,
+        arm_requests=[9, 1],
         last_look_at=NOW + 30,
         look_due_at=NOW + 60,
         next_look_at="2023-11-14T22:14:00Z",
@@ -67,16 +69,16 @@ DECISIONS = {
 
 @pytest.mark.parametrize("new", LOOKS.values(), ids=LOOKS)
 def test_no_write_is_made_for(new: RolloutStatus) -> None:
-    assert not statuses.is_worth_writing(new, WRITTEN)
+    assert not statuses.is_worth_writing(new, WRITTEN, UID)
 
 
 @pytest.mark.parametrize("new", DECISIONS.values(), ids=DECISIONS)
 def test_a_write_is_made_for(new: RolloutStatus) -> None:
-    assert statuses.is_worth_writing(new, WRITTEN)
+    assert statuses.is_worth_writing(new, WRITTEN, UID)
 
 
 def test_the_first_status_is_written() -> None:
-    assert statuses.is_worth_writing(WRITTEN, RolloutStatus())
+    assert statuses.is_worth_writing(WRITTEN, RolloutStatus(), UID)
 
 
 def test_a_dumped_status_reads_back_as_it_was() -> None:

@@ -48,6 +48,17 @@ def test_the_phase_of_a_uid_is_the_same_in_every_process() -> None:
     assert grid.next_tick(1_700_000_000.0, 30.0, "0c2f9f4e-6a55-4b6e-9f0a-1d3b5a7c9e10") == 1_700_000_030.0
 
 
+def test_each_of_five_looks_ends_the_round_of_a_fair_share_of_rollouts() -> None:
+    uids = [str(uuid.UUID(int=number * 2**64 + 7 * number)) for number in range(600)]
+    ends = {look: [uid for uid in uids if grid.rounds(look, uid) > grid.rounds(look - 1, uid)] for look in range(1, 11)}
+
+    assert all(sorted(ends[look]) == sorted(ends[look + 5]) for look in range(1, 6))
+    assert sorted(uid for look in range(1, 6) for uid in ends[look]) == sorted(uids)
+    together = [sum(grid.phase(uid) == phase for uid in ends[look]) for look in range(1, 6) for phase in range(6)]
+    assert min(together) > 5
+    assert max(together) < 40
+
+
 def test_a_look_lies_one_scrape_and_one_flush_behind_its_tick() -> None:
     assert grid.evaluation_time(1_700_000_010.0, scrape_seconds=15) == 1_699_999_990.0
 
