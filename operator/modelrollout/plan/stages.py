@@ -36,8 +36,20 @@ def _reasons_to_stay(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
     draft = approvals.waiting(draft, spec)
     if draft.status.outcome is not None:
         return draft
+    draft = _stay_undecided(draft, spec, world)
     draft = holds.of_models(draft, spec, world)
     return _stay_without_data(draft, spec, world)
+
+
+def _stay_undecided(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
+    """Staying when only a person ends the stage, before what passes by itself: silence does not end that pause.
+
+    A split that is not as written comes first: nothing of the stage can be judged by it.
+    """
+    if draft.hold or draft.status.stage is None or draft.status.traffic.mismatch:
+        return draft
+    hold = _advance(draft, spec, world, draft.status.stage).hold
+    return draft.staying(hold) if hold and hold.reason is Reason.INCONCLUSIVE else draft
 
 
 def _stay_without_data(draft: Draft, spec: RolloutSpec, world: World) -> Draft:

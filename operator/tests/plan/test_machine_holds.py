@@ -46,6 +46,8 @@ def on_no_data(action: str) -> RolloutSpec:
     return spec(analysis={"onNoData": action})
 
 
+UNDECIDED = spec(stage(10, soak="1m", maxDuration="1m"), stage(100))
+
 CASES = {
     "paused by the spec at a stage that passed": Case(
         PAUSED,
@@ -91,6 +93,26 @@ CASES = {
     ),
     "it does so while paused as well": Case(
         spec(analysis={"onNoData": "Rollback"}, paused=True), status(PLAIN, **LONG_SILENT), world(AT_10), BACK
+    ),
+    "an undecided stage stays paused while data is missing": Case(
+        UNDECIDED,
+        status(UNDECIDED, soaked=60, no_data_since=NOW - 60),
+        world(AT_10, look=SILENT),
+        Told(Phase.PAUSED, "Inconclusive", (90, 10)),
+        mentions=(SILENT.message,),
+    ),
+    "an undecided stage stays paused while a model is not ready": Case(
+        UNDECIDED,
+        status(UNDECIDED, soaked=60),
+        world(AT_10, models=(model(BASELINE), model(CANDIDATE, False, reason="ScheduleFailed"))),
+        Told(Phase.PAUSED, "Inconclusive", (90, 10)),
+        mentions=("Model new is not ready: ScheduleFailed",),
+    ),
+    "an undecided stage goes back after noDataDeadline when the user says so": Case(
+        UNDECIDED.model_copy(update={"analysis": on_no_data("Rollback").analysis}),
+        status(UNDECIDED, soaked=60, no_data_since=NOW - 600),
+        world(AT_10),
+        BACK,
     ),
     "a candidate that is no longer ready holds the stage": Case(
         PLAIN,
