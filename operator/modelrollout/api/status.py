@@ -212,6 +212,9 @@ class HistoryEntry(Contract):
     attempt: int = Field(description="Attempt it belongs to.")
     weight: int = Field(description="The candidate's weight that followed.")
     by: str = Field("", max_length=256, description="On whose word; empty: the operator's own.")
+    requests: list[int] = Field(
+        [], max_length=16, description="Judged in the attempt until then: baseline, then candidates; empty: not known."
+    )
 
 
 class Condition(Contract):
@@ -245,6 +248,9 @@ class RolloutStatus(Contract):
     traffic: Traffic = Field(Traffic(), description="Weights: wanted, written, confirmed and seen.")
     last_look_at: float | None = Field(None, description="Evidence up to here has been counted, Unix seconds.")
     looks: int = Field(0, description="Looks whose evidence has been counted in this attempt.")
+    arm_requests: list[int] = Field(
+        [], max_length=16, description="Requests in them: baseline, then candidates; empty: not counted from the first."
+    )
     look_due_at: float | None = Field(None, description="When the next look is due, Unix seconds.")
     next_look_at: str | None = Field(None, max_length=32, description="The same for people.")
     no_data_since: float | None = Field(None, description="Looks have found nothing since then, Unix seconds.")

@@ -27,6 +27,9 @@ def begin(draft: Draft, spec: RolloutSpec, world: World) -> Draft:
 
 def anew(draft: Draft, spec: RolloutSpec, world: World, why: str, by: str = "") -> Draft:
     """The draft of a new attempt; the one before is superseded if it still ran. `by` is on whose word."""
+    if draft.status.attempt and draft.status.outcome is None:
+        message = f"{Outcome.SUPERSEDED} attempt {draft.status.attempt}: {why}"
+        draft = draft.recording(Reason.SUPERSEDED, message, 0, by=by)
     status = draft.status
     fresh = RolloutStatus(
         attempt=status.attempt + 1,
@@ -44,12 +47,8 @@ def anew(draft: Draft, spec: RolloutSpec, world: World, why: str, by: str = "") 
         history=status.history,
         kopf=status.kopf,
     )
-    started = replace(draft, status=fresh)
-    if status.attempt and status.outcome is None:
-        message = f"{Outcome.SUPERSEDED} attempt {status.attempt}: {why}"
-        started = started.recording(Reason.SUPERSEDED, message, 0, by=by)
     message = f"Attempt {fresh.attempt} begins: {spec.candidate.name} against {spec.baseline.name}"
-    return _remember_artefacts(started.recording(Reason.ATTEMPT_STARTED, message, 0), spec, world)
+    return _remember_artefacts(replace(draft, status=fresh).recording(Reason.ATTEMPT_STARTED, message, 0), spec, world)
 
 
 def followed(status: RolloutStatus) -> RolloutSpec | None:

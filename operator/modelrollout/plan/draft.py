@@ -60,6 +60,7 @@ class Draft:
             attempt=self.status.attempt,
             weight=weight,
             by=by,
+            requests=self.status.arm_requests,
         )
         kept = [entry, *self.status.history][:HISTORY_LENGTH]
         return self.noticing(reason, message, level).change(history=kept)

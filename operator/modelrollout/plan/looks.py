@@ -42,6 +42,7 @@ def _judged(draft: Draft, spec: RolloutSpec, world: World, look: LookData) -> Dr
         guardrails=[one.model_copy(update=paces.get(one.name, {})) for one in judged.guardrails],
         verdict=judged.verdict,
         looks=status.looks + 1,
+        arm_requests=_answered(status.arm_requests if status.looks else [0, 0], look),
         blocks=record.judged(status.blocks, look, weight),
         stage=stage.model_copy(update={"warnings": warnings}),
         no_data_since=_no_data_since(draft, not judged.is_complete),
@@ -101,12 +102,16 @@ def _stage_after(status: RolloutStatus, spec: RolloutSpec, world: World, look: L
     held = spec.paused or status.pause is not None
     soaks = complete and ready and not held and not status.traffic.mismatch
     soaked = evidence.looked_at_seconds(spec, look, applied_at) if soaks and applied_at is not None else 0.0
-    requests = [round(look.baseline.requests), round(look.candidate.requests)]
-    seen = stage.arm_requests or [0, 0]
     return stage.model_copy(
         update={
             "looks": stage.looks + 1,
             "soaked_seconds": stage.soaked_seconds + soaked,
-            "arm_requests": [before + new for before, new in zip(seen, requests, strict=True)],
+            "arm_requests": _answered(stage.arm_requests or [0, 0], look),
         }
     )
+
+
+def _answered(before: list[int], look: LookData) -> list[int]:
+    """Requests of the arms with those of this look; empty when those before it are not known."""
+    new = [round(look.baseline.requests), round(look.candidate.requests)]
+    return [one + more for one, more in zip(before, new, strict=True)] if before else []

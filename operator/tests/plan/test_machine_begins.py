@@ -210,7 +210,7 @@ def test_the_history_of_earlier_attempts_is_kept() -> None:
     second = decide(spec(stage(20), stage(100)), first, world(experiment(100, 0))).status
 
     assert [entry.reason for entry in second.history] == ["AttemptStarted", "Superseded", "AttemptStarted"]
-    assert [entry.attempt for entry in second.history] == [2, 2, 1]
+    assert [entry.attempt for entry in second.history] == [2, 1, 1]
 
 
 def test_a_new_attempt_shuts_out_the_older_one_before_it_goes_on() -> None:
