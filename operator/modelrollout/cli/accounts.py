@@ -47,7 +47,7 @@ def _rolled_back(rollout: Rollout) -> list[str]:
         f"{what}{by}{_after(rollout, ending)}",
         _why(ending, why),
         *_chance(rollout, why),
-        _reached(rollout),
+        _judged(rollout),
         _confirmed(rollout, ending),
     ]
 
@@ -79,12 +79,6 @@ def _chance(rollout: Rollout, why: str) -> list[str]:
         f"Chance of a rollback for a candidate that is no worse: at most {alpha} over the whole rollout, "
         "however often it was looked at"
     ]
-
-
-def _reached(rollout: Rollout) -> str:
-    if rollout.stage is None or len(rollout.stage.requests) < 2:
-        return ""
-    return f"{sum(rollout.stage.requests[1:]):,} requests reached the candidate in stage {rollout.stage_number}"
 
 
 def _confirmed(rollout: Rollout, ending: Entry | None) -> str:
@@ -122,6 +116,7 @@ def _promoted(rollout: Rollout) -> list[str]:
         f"Chance that a candidate beyond a limit passes that guardrail in a stage: at most {alpha}"
         if passed and not hands
         else "",
+        _judged(rollout),
         f"To take it back: {wording.hint('undo', rollout)}",
     ]
 
@@ -143,6 +138,7 @@ def _running(rollout: Rollout, now: float) -> list[str]:
         "" if _is_held_by_hand(rollout) else rollout.message,
         *_held(rollout, now),
         *_undecided(rollout),
+        _judged(rollout),
         *_wrong(rollout),
         *_next(rollout, now),
     ]
@@ -201,6 +197,17 @@ def _next(rollout: Rollout, now: float) -> list[str]:
 
 
 # --- always -----------------------------------------------------------------------------------------------------------
+
+
+def _judged(rollout: Rollout) -> str:
+    """How many requests all this stands on; the stage's alone when those of the whole attempt are not known."""
+    known, of_stage = wording.judged(rollout.requests), rollout.stage.requests if rollout.stage else ()
+    here = wording.judged(of_stage)
+    if not known:
+        return f"Judged in stage {rollout.stage_number}: {here}" if here else ""
+    is_part = here and of_stage != rollout.requests
+    part = f", {sum(of_stage[1:]):,} and {of_stage[0]:,} of them in stage {rollout.stage_number}" if is_part else ""
+    return f"Judged in attempt {rollout.attempt}: {known}{part}"
 
 
 def _last_word(rollout: Rollout, now: float) -> list[str]:

@@ -3,7 +3,7 @@
 import argparse
 from datetime import UTC, datetime
 
-from modelrollout.cli import clock, kube, layout, screen, spans, views
+from modelrollout.cli import clock, kube, layout, screen, spans, views, wording
 from modelrollout.cli.layout import BREAK, Cell, row
 from modelrollout.cli.screen import Screen
 from modelrollout.cli.views import Entry, Rollout
@@ -51,7 +51,13 @@ def _row(entry: Entry, now: float, shown: Screen) -> layout.Row:
         (entry.reason, style),
         f"by {entry.by}" if entry.by else "",
     ]
-    return row(*cells, BREAK, entry.message) if shown.width is not None else row(*cells, entry.message)
+    told = (entry.message, (_judged(entry), "dim"))
+    return row(*cells, BREAK, *told) if shown.width is not None else row(*cells, *told)
+
+
+def _judged(entry: Entry) -> str:
+    known = wording.judged(entry.requests)
+    return f"{known} judged" if known else ""
 
 
 def _written(time_: float | None) -> str:

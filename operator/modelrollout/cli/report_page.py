@@ -76,6 +76,7 @@ def _summary(rollout: Rollout) -> Markup:
         ("Weight in force", f"{rollout.weight} %"),
         ("Verdict", wording.VERDICTS.get(rollout.verdict, rollout.verdict) or "none yet"),
         ("Looks", f"{rollout.looks:,}"),
+        *([("Judged", wording.judged(rollout.requests))] if wording.judged(rollout.requests) else []),
         ("Experiment", rollout.experiment),
     ]
     return element("dl", *(element("div", element("dt", name), element("dd", value)) for name, value in told))
@@ -199,11 +200,11 @@ def _history(report: Report) -> Markup | None:
     rows = [
         _row(
             _moment(one.time), element("strong", one.reason), one.message, one.by or "the operator", f"{one.weight} %",
-            str(one.attempt),
+            str(one.attempt), wording.judged(one.requests),
         )
         for one in report.rollout.history
     ]  # fmt: skip
-    heads = ("When (UTC)", "What", "Why", "On whose word", "Weight", "Attempt")
+    heads = ("When (UTC)", "What", "Why", "On whose word", "Weight", "Attempt", "Judged until then")
     return _section("History", _table(heads, rows)) if rows else None
 
 

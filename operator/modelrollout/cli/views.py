@@ -57,7 +57,7 @@ class Rail:
 
 @dataclass(frozen=True)
 class Entry:
-    """One decision of the history. `time` in Unix seconds."""
+    """One decision of the history. `time` in Unix seconds; `requests` were judged until then, the baseline's first."""
 
     time: float | None
     reason: str
@@ -65,6 +65,7 @@ class Entry:
     attempt: int
     weight: int
     by: str = ""
+    requests: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,7 @@ class Rollout:
     pause: Pause | None
     told: Told | None
     used_tokens: frozenset[str] = frozenset()
+    requests: tuple[int, ...] = ()  # judged in the attempt: the baseline's first; none: not known
     order: str = ""  # the newest annotation that tells it something, as it was written
 
     @property
@@ -208,6 +210,7 @@ def rollout(found: Json) -> Rollout:
         pause=_pause(_record(status, "pause")),
         told=_told(_record(status, "lastHandledAction")),
         used_tokens=frozenset(one for one in _list(status, "usedTokens") if isinstance(one, str)),
+        requests=_counts(status, "armRequests"),
         order=_text(_record(metadata, "annotations"), ACTION),
     )
 
@@ -247,7 +250,7 @@ def _running(found: Json) -> Running | None:
     return Running(
         index=int(_number(found, "index") or 0),
         soaked=_number(found, "soakedSeconds") or 0.0,
-        requests=tuple(int(one) for one in _list(found, "armRequests") if isinstance(one, int | float)),
+        requests=_counts(found, "armRequests"),
         approved_by=_text(found, "approvedBy"),
         expires_at=_number(found, "expiresAt"),
     )
@@ -281,6 +284,7 @@ def _entry(found: Json) -> Entry:
         attempt=int(_number(found, "attempt") or 0),
         weight=int(_number(found, "weight") or 0),
         by=_text(found, "by"),
+        requests=_counts(found, "requests"),
     )
 
 
@@ -320,6 +324,10 @@ def _record(found: Json, key: str) -> Json:
 def _list(found: Json, key: str) -> list[Any]:
     value = found.get(key)
     return value if isinstance(value, list) else []
+
+
+def _counts(found: Json, key: str) -> tuple[int, ...]:
+    return tuple(int(one) for one in _list(found, key) if isinstance(one, int | float))
 
 
 def _records(found: Json, key: str) -> list[Json]:

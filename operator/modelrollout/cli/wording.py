@@ -1,5 +1,7 @@
 """What the words of a status look like to people: their styles, and what happens next in sentences."""
 
+from collections.abc import Sequence
+
 from modelrollout.cli import spans
 from modelrollout.cli.views import Rail, Rollout, Stage
 
@@ -55,6 +57,13 @@ def measured(rail: Rail) -> str:
     if rail.ratio is None:
         return rail.interval
     return f"x{rail.ratio:.3g} {rail.interval.removeprefix('x')}".rstrip()
+
+
+def judged(requests: Sequence[int]) -> str:
+    """How many requests were judged, the baseline's given first; empty when none were, or when it is not known."""
+    if len(requests) < 2 or not sum(requests):
+        return ""
+    return f"{sum(requests[1:]):,} candidate and {requests[0]:,} baseline requests"
 
 
 def eta(rail: Rail) -> str:

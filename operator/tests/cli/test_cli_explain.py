@@ -27,9 +27,22 @@ def test_a_rollback_says_what_failed_how_sure_that_is_and_who_was_reached() -> N
     assert text.startswith("Rolled back at stage 1 of 3 (5 %), 1m29s after attempt 1 began.")
     assert "Because errors failed: 1.67 % of 900 candidate requests in error" in text
     assert "at most 5 % over the whole rollout" in text
-    assert "900 requests reached the candidate in stage 1." in text
+    assert "Judged in stage 1: 900 candidate and 23,100 baseline requests." in text
     assert "clients' requests have confirmed it." in text
     assert text.endswith("kubectl modelrollout retry predictor")
+
+
+def test_an_attempt_says_how_many_requests_it_judged_in_all() -> None:
+    rollout = replace(of("progressing"), requests=(81_000, 5_400))
+    assert rollout.stage is not None
+    first = replace(rollout, stage=replace(rollout.stage, index=0, requests=rollout.requests))
+    fresh = replace(rollout, stage=replace(rollout.stage, requests=()))
+
+    in_all = "Judged in attempt 1: 5,400 candidate and 81,000 baseline requests"
+    assert f"{in_all}, 3,600 and 20,400 of them in stage 2." in told(rollout)
+    assert f"{in_all}." in told(first)
+    assert f"{in_all}." in told(fresh)
+    assert f"{in_all}." in told(replace(fresh, outcome="Promoted"))
 
 
 def test_a_rollback_on_its_way_does_not_claim_to_be_there() -> None:

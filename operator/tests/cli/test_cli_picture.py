@@ -146,6 +146,16 @@ def test_an_empty_list_says_where_else_to_look() -> None:
     assert "-A" in listing.table([], 0.0, Screen(), is_wide=False, everywhere=False)
 
 
+def test_a_decision_says_how_many_requests_it_stands_on() -> None:
+    rollout = views.rollout(found("promoted"))
+    newest, *others = rollout.history
+    counted = replace(rollout, history=(replace(newest, requests=(81_000, 5_400)), *others))
+
+    judged = "5,400 candidate and 81,000 baseline requests judged"
+    assert history.text(counted, None, moment(rollout), Screen()).splitlines()[0].endswith(judged)
+    assert history.text(counted, None, moment(rollout), Screen(80)).count("requests judged") == 1
+
+
 def test_one_line_of_a_file_is_one_decision() -> None:
     rollout = views.rollout(found("promoted"))
 

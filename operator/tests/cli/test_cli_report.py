@@ -126,6 +126,15 @@ def test_the_page_says_where_it_stands_and_why() -> None:
         assert words in seen.text, words
 
 
+def test_the_page_says_how_many_requests_were_judged_in_all_and_until_each_decision() -> None:
+    counted = [{**HISTORY[0], "requests": [12_000, 1_300]}, *HISTORY[1:]]
+    seen = Reading(page(rollout(armRequests=[13_500, 2_800], history=counted)))
+
+    assert "2,800 candidate and 13,500 baseline requests" in seen.text
+    assert "1,300 candidate and 12,000 baseline requests" in seen.text
+    assert "baseline requests" not in Reading(page(rollout())).text
+
+
 def test_a_rollout_that_ended_says_where() -> None:
     ended = [
         {"time": "2023-11-14T22:56:00Z", "reason": "RolledBack", "message": "Rolled back at stage 2 of 3 (50 %): why"}
