@@ -2,12 +2,13 @@
 
 import os
 
-from hypothesis import Phase, settings
+from hypothesis import HealthCheck, Phase, settings
 
 # A red run must be red again on the next machine; a busy machine must not make a test red.
-settings.register_profile("default", derandomize=True, deadline=None, print_blob=True)
+STEADY = settings(derandomize=True, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("default", STEADY)
 # Ten thousand histories of rollouts, by `make properties`.
-settings.register_profile("properties", max_examples=2000, deadline=None, print_blob=True)
+settings.register_profile("properties", STEADY, derandomize=False, max_examples=2000)
 # To look for failures while writing a test: shrinking one takes longer than finding the next.
-settings.register_profile("unshrunk", deadline=None, phases=(Phase.explicit, Phase.generate))
+settings.register_profile("unshrunk", STEADY, derandomize=False, phases=(Phase.explicit, Phase.generate))
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -14,6 +14,7 @@ from e2e.traffic import figures
 from e2e.traffic.records import NO_ANSWER, Answer, Outcome
 
 START = 1_763_700_000.0
+unhurried = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
 
 def answer(at: float, arm: str = "baseline", code: int = 200, seconds: float = 0.01, **more: object) -> Answer:
@@ -41,6 +42,7 @@ def test_nothing_is_known_of_an_accuracy_without_labels() -> None:
     assert 0 < low[1] < 0.9 < high[1] < 1
 
 
+@unhurried
 @given(st.floats(0, 3e7), st.integers(1, 100))
 def test_time_bins_are_few_and_equally_wide_and_hold_all(span: float, most: int) -> None:
     edges = figures.edges(START, START + span, most)
@@ -53,6 +55,7 @@ def test_time_bins_are_few_and_equally_wide_and_hold_all(span: float, most: int)
     assert widths[0] >= 1
 
 
+@unhurried
 @given(st.lists(st.floats(0, 1000), min_size=1, max_size=200), st.integers(1, 20), st.integers(1, 50))
 def test_equal_parts_hold_all_and_enough_of_them(times: list[float], most: int, least: int) -> None:
     ordered = np.sort(np.array(times))

@@ -25,7 +25,12 @@ AN_ANSWER = Answer(1_763_700_000.123456, "baseline", 200, 0.1 + 0.2)
 
 
 @pytest.mark.parametrize("form", FORMS)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(
     answers=st.lists(ANSWERS, max_size=5), outcomes=st.lists(OUTCOMES, max_size=5), marks=st.lists(MARKS, max_size=3)
 )
