@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from e2e.node import debian, paths
+from e2e.node import debian, leftovers, paths
 from e2e.stack import recipes, tools
 from e2e.stack.errors import BuildError, tail
 from e2e.stack.paths import BINARIES, ROOT
@@ -51,12 +51,18 @@ class Images:
         name = f"{repository}:{TAG}"
         with self._alone():
             self._make_base()
-            self._say(f"building image {name}")
             settings = self._directory / "pip.conf"
             settings.write_text(_pip_settings())
-            trust = ("--volume", f"{TRUSTED}:{TRUSTED}:ro", "--volume", f"{settings}:/etc/pip.conf:ro")
-            self._bud(name, ROOT, "--layers", "--target", target, "--build-arg", f"PYTHON={BASE}", *trust)
+        self._say(f"building image {name}")
+        trust = ("--volume", f"{TRUSTED}:{TRUSTED}:ro", "--volume", f"{settings}:/etc/pip.conf:ro")
+        self.make(name, ROOT, "--target", target, "--build-arg", f"PYTHON={BASE}", *trust)
         return name
+
+    def make(self, name: str, context: Path, *options: str) -> None:
+        """Builds the Dockerfile of a folder, and removes what the last two builds of that image did not need."""
+        with self._alone():
+            self._bud(name, context, "--layers", *options)
+            self._prune()
 
     def pause(self) -> str:
         """The image that holds a pod's namespaces; its name."""
@@ -80,7 +86,8 @@ class Images:
         """The image as a file that containerd imports; gone afterwards."""
         with tempfile.TemporaryDirectory(dir=self._directory / "tmp") as scratch:
             file = Path(scratch) / "image.tar"
-            self._buildah("push", *self._policy, "--quiet", name, f"docker-archive:{file}:{name}")
+            with self._alone(fcntl.LOCK_SH):  # a build elsewhere may make these layers those of an old version
+                self._buildah("push", *self._policy, "--quiet", name, f"docker-archive:{file}:{name}")
             yield file
 
     def _make_base(self) -> None:
@@ -99,6 +106,17 @@ class Images:
             (context / "Dockerfile").write_text(f"FROM scratch\nADD base.tar /\n{search}\n")
             self._bud(BASE, context)
 
+    def _prune(self) -> None:
+        """Each new version would leave up to 500 MB. What cannot go now stays until another time."""
+        listed = self._buildah("images", "--all", "--no-trunc", "--format", "{{.ID}} {{.Name}}").splitlines()
+        images = [(line.split()[0].removeprefix("sha256:"), line.split()[1]) for line in listed]
+        old = leftovers.of_builds(images, [log.read_text(errors="replace") for log in self._directory.glob("*.log")])
+        try:
+            if old:
+                self._buildah("rmi", *old)
+        except BuildError as kept:
+            self._say(f"layers of earlier builds stay: {kept}")
+
     def _bud(self, name: str, context: Path, *options: str) -> None:
         how = ("--pull-never", "--network", "host", "--isolation", "chroot", *self._policy, *options)
         self._logged(self._command("bud", *how, "--tag", name, str(context)), name.rpartition("/")[2])
@@ -115,6 +133,8 @@ class Images:
 
     def _logged(self, command: Sequence[str], what: str) -> None:
         log = self._directory / f"{what.partition(':')[0]}.log"
+        if log.exists():
+            log.replace(log.with_suffix(".before.log"))
         with log.open("w") as output:
             done = subprocess.run(command, env=self._env(), stdout=output, stderr=subprocess.STDOUT)
         if done.returncode != 0:
@@ -134,10 +154,10 @@ class Images:
         return {**os.environ, "TMPDIR": str(self._directory / "tmp")}
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """One builder at a time, whichever process it is in."""
+    def _alone(self, how: int = fcntl.LOCK_EX) -> Iterator[None]:
+        """One builder at a time, whichever process it is in; LOCK_SH for who reads what was built."""
         with (self._directory / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            fcntl.flock(lock, how)
             yield
 
 
