@@ -41,15 +41,22 @@ def _lacking() -> str:
         f"{command} (package {package})" for command, package in COMMANDS.items() if not shutil.which(command)
     ]:
         return f"{', '.join(absent)}, not on PATH"
-    if not cgroups():
-        return "cgroup v1, writable below /sys/fs/cgroup: version 2 was never tried"
-    return _refused()
+    return without_cgroups() or _refused()
 
 
 def cgroups() -> list[Path]:
     """The hierarchies of cgroup v1 in which a node makes a group of its own."""
     found = CGROUPS.glob("*/cgroup.clone_children")
     return sorted(file.parent for file in found if os.access(file.parent, os.W_OK) and not file.parent.is_symlink())
+
+
+def without_cgroups() -> str:
+    """What is missing of them; empty when a node can make its groups."""
+    if cgroups():
+        return ""
+    if (CGROUPS / "cgroup.controllers").exists():
+        return "cgroup v1, and this machine has version 2 alone, on which no node of ours was ever tried"
+    return f"cgroup v1 below {CGROUPS}, and the right to make groups there"
 
 
 def _refused() -> str:

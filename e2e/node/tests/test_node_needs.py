@@ -6,10 +6,11 @@ import ipaddress
 import subprocess
 import sys
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 
-from e2e.node import places
+from e2e.node import needs, places
 from e2e.node.places import Place
 from e2e.stack import Settings
 from e2e.stack.errors import MissingError
@@ -29,6 +30,20 @@ def test_whoever_is_not_root_is_told_so_in_one_sentence() -> None:
     said = done.stderr.strip().splitlines()[-1]
     assert said.startswith("e2e.stack.errors.MissingError: A node of our own needs ")
     assert said.endswith("; use --cluster=kind where Docker is at hand.")
+
+
+def test_control_groups_that_cannot_be_used_are_named_for_what_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(needs, "CGROUPS", tmp_path)
+    assert "the right to make groups there" in needs.without_cgroups()
+
+    (tmp_path / "cgroup.controllers").touch()
+    assert "version 2 alone" in needs.without_cgroups()
+
+    (tmp_path / "memory").mkdir()
+    (tmp_path / "memory" / "cgroup.clone_children").touch()
+    assert needs.without_cgroups() == ""
 
 
 def test_no_two_places_share_an_address_and_each_is_held_once() -> None:
