@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.node import debian, leftovers, needs
+from e2e.node import leftovers, needs
 from e2e.node.images import Images
 from e2e.stack.errors import MissingError
 
