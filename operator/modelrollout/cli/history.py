@@ -50,14 +50,9 @@ def _row(entry: Entry, now: float, shown: Screen) -> layout.Row:
         f"{entry.weight} %",
         (entry.reason, style),
         f"by {entry.by}" if entry.by else "",
+        (wording.judged_in_short(entry.requests), "dim"),
     ]
-    told = (entry.message, (_judged(entry), "dim"))
-    return row(*cells, BREAK, *told) if shown.width is not None else row(*cells, *told)
-
-
-def _judged(entry: Entry) -> str:
-    known = wording.judged(entry.requests)
-    return f"{known} judged" if known else ""
+    return row(*cells, BREAK, entry.message) if shown.width is not None else row(*cells, entry.message)
 
 
 def _written(time_: float | None) -> str:

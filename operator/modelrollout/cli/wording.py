@@ -66,6 +66,11 @@ def judged(requests: Sequence[int]) -> str:
     return f"{sum(requests[1:]):,} candidate and {requests[0]:,} baseline requests"
 
 
+def judged_in_short(requests: Sequence[int]) -> str:
+    """The same in a few words, the candidate's first as everywhere."""
+    return f"{sum(requests[1:]):,} vs {requests[0]:,} requests" if judged(requests) else ""
+
+
 def eta(rail: Rail) -> str:
     """How soon it will probably be decided, by the decision that its evidence leans to."""
     if rail.verdict not in {"Inconclusive", "NoData"}:
