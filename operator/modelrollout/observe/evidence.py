@@ -103,6 +103,8 @@ class ArmCounts:
     buckets: Mapping[float, float]
     """Upper edge in ms to requests that took at most so long, infinity to all. An edge that the histogram does not
     have is absent. Empty when latency was not asked for."""
+    under_way: float = 0.0
+    """Requests that were not over yet when the block began or when it ended, whichever was more."""
 
 
 @dataclass(frozen=True)

@@ -87,6 +87,7 @@ async def _tables(reader: Reader, ask: LookAsk, block_seconds: float) -> dict[Te
         Template.FRESH: 2 * ask.scrape_seconds,
         Template.NEWBORN: block_seconds,
         Template.COMPLETED: block_seconds,
+        Template.UNDER_WAY: block_seconds,
     }
     if ask.errors:
         windows |= dict.fromkeys((Template.RETRIED, Template.SERVER_ERRORS), block_seconds)
@@ -161,6 +162,7 @@ def _counts(tables: Mapping[Template, Table], ask: LookAsk, model: str, edges: t
         troubled=troubled,
         server_errors=server_errors,
         buckets=_rising({edge: row.get(edge, 0.0) for edge in edges}),
+        under_way=_one(tables[Template.UNDER_WAY], ask, model) or 0.0,
     )
 
 

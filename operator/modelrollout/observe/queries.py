@@ -32,6 +32,7 @@ class Template(Enum):
     COMPLETED = "completed"
     RETRIED = "retried"
     SERVER_ERRORS = "server_errors"
+    UNDER_WAY = "under_way"
     BUCKETS = "buckets"
     UNBROKEN = "unbroken"
     CHANGE = "change"
@@ -73,6 +74,8 @@ def _form(template: Template) -> Callable[[str, Iterable[str], float], str]:
             return anchored
         case Template.RETURNED:
             return returned
+        case Template.UNDER_WAY:
+            return at_an_end
         case Template.UNBROKEN:
             return unbroken
         case Template.CHANGE:
@@ -90,6 +93,8 @@ def _metric(template: Template, source: Source | Counter) -> str:
             return source.retried
         case Template.SERVER_ERRORS:
             return source.server_errors
+        case Template.UNDER_WAY:
+            return source.under_way
         case Template.BUCKETS:
             return source.buckets
     return source.alive
@@ -132,6 +137,12 @@ def changed(selector: str, block_seconds: float) -> str:
     """The same for each series by itself."""
     last = f"last_over_time({selector}[{duration(block_seconds)}])"
     return f"{last} - {_anchor(selector, block_seconds)} or {last}"
+
+
+def at_an_end(selector: str, by: Iterable[str], block_seconds: float) -> str:
+    """What gauges stood at when the block began or when it ended, whichever was more."""
+    last, anchor = f"last_over_time({selector}[{duration(block_seconds)}])", _anchor(selector, block_seconds)
+    return f"sum by ({', '.join(by)}) ({last} > {anchor} or {anchor} or {last})"
 
 
 def growth(selector: str, by: Iterable[str], step_seconds: float) -> str:

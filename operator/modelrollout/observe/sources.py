@@ -26,6 +26,8 @@ class Source:
     """Selector of final answers that are errors of the server."""
     troubled: str
     """Selector of the last two together, for people: each look reads them one by one."""
+    under_way: str
+    """Requests that were handed to the arm and are not over yet: goes up and down."""
     buckets: str
     """Histogram of the time of client requests, in milliseconds."""
 
@@ -44,6 +46,7 @@ ENVOY = Source(
     retried="envoy_cluster_upstream_rq_retry_success",
     server_errors='envoy_cluster_upstream_rq_xx{envoy_response_code_class="5"}',
     troubled='{__name__=~"envoy_cluster_upstream_rq_(retry_success|xx)", envoy_response_code_class=~"5|"}',
+    under_way="envoy_cluster_upstream_rq_active",
     buckets="envoy_cluster_upstream_rq_time_bucket",
 )
 

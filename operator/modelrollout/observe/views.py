@@ -100,4 +100,5 @@ def _arm(counts: evidence.ArmCounts) -> world.ArmCounts:
         server_errors=counts.server_errors,
         timed=counts.buckets.get(float("inf"), 0.0),
         at_or_below=counts.buckets,
+        under_way=counts.under_way,
     )

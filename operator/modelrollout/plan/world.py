@@ -42,13 +42,18 @@ class ModelView:
 
 @dataclass(frozen=True)
 class ArmCounts:
-    """What one arm did between two evaluation times. `at_or_below` maps bucket edges (ms) to cumulative counts."""
+    """What one arm did between two evaluation times.
+
+    `at_or_below` maps bucket edges (ms) to cumulative counts. `under_way` counts requests that were not over yet at
+    the first of them or at the second, whichever was more.
+    """
 
     requests: float
     troubled: float = 0.0
     server_errors: float = 0.0
     timed: float = 0.0
     at_or_below: Mapping[float, float] = field(default_factory=dict)
+    under_way: float = 0.0
 
 
 @dataclass(frozen=True)

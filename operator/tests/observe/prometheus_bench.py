@@ -79,10 +79,14 @@ class Cluster:
     errors: float = 0
     slow_ms: float = 10
     instance: str = "a"
+    under_way: float = 0
 
     def values(self) -> list[tuple[str, str, float]]:
         labels = f'namespace="{self.namespace}",envoy_cluster_name="{self.name}",instance="{self.instance}"'
-        rows = [("envoy_cluster_upstream_rq_total", labels, self.completed + self.retried)]
+        rows = [
+            ("envoy_cluster_upstream_rq_total", labels, self.completed + self.retried),
+            ("envoy_cluster_upstream_rq_active", labels, self.under_way),
+        ]
         if self.completed == 0:  # Envoy shows the others only after the first answer.
             return rows
         buckets = [(f'{labels},le="{edge:.15g}"', self.completed if edge >= self.slow_ms else 0.0) for edge in EDGES_MS]

@@ -47,6 +47,11 @@ def history() -> Iterator[tuple[float, Cluster]]:
     for number in numbers:
         yield scrape(number), grown("calm", "cand_4_http", 10, number, slow_ms=250)
         yield scrape(number), grown("calm", "cand_4_grpc", 10, number)
+        # The block begins after scrape -1 and ends with scrape 3; in between many requests come and go.
+        yield scrape(number), grown("crowded", "base_1_http", 100, number, under_way={-1: 9, 3: 4}.get(number, 50))
+        yield scrape(number), grown("crowded", "cand_1_http", 10, number, under_way={-1: 2, 3: 6}.get(number, 50))
+        if number >= 2:
+            yield scrape(number), grown("crowded", "cand_2_http", 10, number, under_way=3)
         # Envoy restarted between scrapes 1 and 2, and has counted 30 and 40 since.
         again = grown("restarted", "cand_1_http", 10, number if number < 2 else FIRST + number)
         yield scrape(number), again
@@ -118,7 +123,14 @@ async def test_only_what_is_asked_for_is_read(reader: Reader, ask: LookAsk) -> N
     look = await read_look(reader, replace(ask, errors=False, edges_ms=()))
 
     assert arms(look).candidate == ArmCounts(80, 0, 0, {})
-    assert sent() - before == 3
+    assert sent() - before == 4
+
+
+async def test_what_was_under_way_at_an_end_of_the_block_is_the_more_of_the_two(reader: Reader, ask: LookAsk) -> None:
+    look = await read_look(reader, replace(ask, namespace="crowded"))
+
+    # Of the candidate's two versions one ended with 6, and one that was born in the block with 3.
+    assert (arms(look).baseline.under_way, arms(look).candidate.under_way) == (9, 6 + 3)
 
 
 @pytest.mark.parametrize(
@@ -370,8 +382,8 @@ async def test_two_hundred_rollouts_send_as_many_queries_as_one(
     looks = await asyncio.gather(*(arriving_late(reader, one, place) for place, one in enumerate(asks)))
 
     assert arms(looks[0]).candidate.completed == 80
-    assert sent() - before == answered(prometheus) - answered_before == 6
-    assert asked() - asked_before == 6 * rollouts
+    assert sent() - before == answered(prometheus) - answered_before == 7
+    assert asked() - asked_before == 7 * rollouts
 
 
 async def arriving_late(reader: Reader, ask: LookAsk, place: int) -> LookData:
@@ -391,7 +403,7 @@ async def test_askers_that_a_busy_machine_held_up_are_waited_for(reader: Reader,
     looks = await asyncio.gather(*tasks)
 
     assert [arms(look).baseline for look in looks] == [BASE, BASE]
-    assert sent() - before == 6
+    assert sent() - before == 7
 
 
 async def test_who_comes_after_the_answer_takes_it_along(reader: Reader, ask: LookAsk) -> None:

@@ -53,6 +53,13 @@ GOLDEN = {
         " >= 0 or last_over_time("
         f'envoy_cluster_upstream_rq_xx{{namespace="team-a", {ARM}, envoy_response_code_class="5"}}[30s]))'
     ),
+    Template.UNDER_WAY: (
+        "sum by (namespace, envoy_cluster_name)"
+        f' (last_over_time(envoy_cluster_upstream_rq_active{{namespace="team-a", {ARM}}}[30s])'
+        f' > last_over_time(envoy_cluster_upstream_rq_active{{namespace="team-a", {ARM}}}[600s] offset 30s)'
+        f' or last_over_time(envoy_cluster_upstream_rq_active{{namespace="team-a", {ARM}}}[600s] offset 30s)'
+        f' or last_over_time(envoy_cluster_upstream_rq_active{{namespace="team-a", {ARM}}}[30s]))'
+    ),
     Template.BUCKETS: (
         "sum by (namespace, envoy_cluster_name, le) ((last_over_time(envoy_cluster_upstream_rq_time_bucket{"
         f'namespace="team-a", {ARM}, le=~"0\\\\.5|25|25\\\\.0|\\\\+Inf"}}[30s])'

@@ -179,7 +179,7 @@ def test_what_is_gone_is_forgotten() -> None:
 
 PROMETHEUS = Connection("http://prometheus:9090")
 QUERY = {"name": "queue", "query": {"promql": 'a{m="{{model}}"} / b{m="{{baseline}}"}', "max": "5"}}
-ARM = evidence.ArmCounts(completed=100.0, troubled=3.0, server_errors=2.0, buckets={10.0: 90.0, float("inf"): 99.0})
+ARM = evidence.ArmCounts(100.0, 3.0, 2.0, buckets={10.0: 90.0, float("inf"): 99.0}, under_way=7.0)
 
 
 def test_a_look_asks_for_what_the_guardrails_need() -> None:
@@ -231,7 +231,7 @@ def test_a_guardrail_without_its_counters_is_a_gap_and_no_more() -> None:
 def test_counts_of_both_arms_come_in_the_plans_words() -> None:
     silent = evidence.NoData(evidence.Reason.NO_SERIES, "gives no series")
     data = evidence.LookData(60.0, 90.0, evidence.Arms(ARM, ARM), {"queue": silent, "depth": 4.0})
-    arm = world.ArmCounts(100.0, 3.0, 2.0, 99.0, {10.0: 90.0, float("inf"): 99.0})
+    arm = world.ArmCounts(100.0, 3.0, 2.0, 99.0, {10.0: 90.0, float("inf"): 99.0}, under_way=7.0)
 
     assert views.look(data) == world.LookData(60.0, 90.0, arm, arm, {"queue": "gives no series", "depth": 4.0})
 

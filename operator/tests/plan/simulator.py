@@ -217,7 +217,7 @@ class Prometheus(Reader):
                 return {math.inf: requests}
             case Template.SERVER_ERRORS:
                 return {math.inf: troubled}
-            case Template.RETRIED:
+            case Template.RETRIED | Template.UNDER_WAY:
                 return {math.inf: 0.0}
         wanted = EDGES if edges is None else (*edges, math.inf)
         return {edge: requests if edge >= 60 else (requests - slow) * (0.9 if edge < 10 else 1.0) for edge in wanted}
