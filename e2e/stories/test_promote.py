@@ -40,8 +40,7 @@ def test_a_good_candidate_is_promoted_and_no_client_notices(story: Story) -> Non
 def _tells_its_story(story: Story, promoted: Rollout) -> None:
     decided = ["AttemptStarted", *["StageStarted"] * 4, "Promoted"]
     assert promoted.reasons == decided
-    # On a busy machine answers that were slow to come still show the weights of the stage before: written again.
-    assert [event["reason"] for event in story.events() if event["reason"] != "SplitNotAsWritten"] == decided
+    assert [event["reason"] for event in story.events()] == decided, "the split was doubted though it was as written"
     times = [entry["time"] for entry in reversed(promoted.status["history"])]
     assert all(earlier <= later for earlier, later in pairwise(times))
     assert story.weights == {story.baseline: 0, story.candidate: 100}

@@ -46,6 +46,6 @@ def _decided(status: RolloutStatus) -> dict[str, Any]:
             if status.guardrails
             else True,
             "stage": {"arm_requests", "looks", "soaked_seconds", "warnings"},
-            "traffic": {"observed", "seen"},
+            "traffic": {"observed", "seen", "under_way"},
         }
     )

@@ -69,6 +69,9 @@ class Traffic(Contract):
     scale: int = Field(1, description="The weights were written times this, to make Seldon act again.")
     experiment_uid: str | None = Field(None, max_length=64, description="The Experiment that was written.")
     seen: list[int] = Field([], max_length=16, description="Requests per arm since then: baseline, then candidates.")
+    under_way: list[int] = Field(
+        [], max_length=16, description="The most requests per arm that were not answered yet at one time since then."
+    )
     mismatch: bool = Field(False, description="Clients' traffic contradicts the written weights.")
 
 

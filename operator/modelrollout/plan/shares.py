@@ -3,9 +3,13 @@
 Between the ends the sample-ratio test speaks. At weight 0 and 100 there is no ratio to test: one arm should get
 nothing, and still gets what clients send who pin it by `x-seldon-route`. There the rule is: its share must fall below
 half of what it was, over requests of which it would have answered 30 had nothing changed.
+
+Weights deal requests out, and counted is what was answered. Of a slow model's answers many are to requests of the
+weights before, and others are still to come. So neither test says anything that those under way could explain,
+whichever way they were dealt.
 """
 
-from math import log
+from math import ceil, log
 
 from modelrollout.api.contract import seconds
 from modelrollout.api.reasons import Reason
@@ -21,6 +25,9 @@ SPLIT_ALARM = log(1000)  # alpha 0.1 %: an alarm about the split says nothing of
 LEAST_TO_CLEAR = 50  # requests in a look that agree with the written split end the alarm
 LEAST_TO_TELL = 30.0  # of so many, fewer than half come by chance once in a thousand times
 
+Bounds = tuple[int, int]
+"""The fewest and the most requests that an arm may have been dealt."""
+
 
 def compare(draft: Draft, spec: RolloutSpec, world: World, look: LookData) -> Draft:
     """The draft after what this look showed of the split: first a nudge, then an alarm, and its end.
@@ -28,12 +35,15 @@ def compare(draft: Draft, spec: RolloutSpec, world: World, look: LookData) -> Dr
     A counter's last known value at the beginning of a block can be one scrape old: a block that begins sooner after
     the weights came into force still holds requests of the time before.
     """
-    requests = [round(look.baseline.requests), round(look.candidate.requests)]
+    arms = (look.baseline, look.candidate)
+    requests, under_way = [round(arm.requests) for arm in arms], [ceil(arm.under_way) for arm in arms]
     draft = _changed(draft, observed=_observed(draft.status.traffic.wanted, requests))
     traffic = draft.status.traffic
     if traffic.applied_at is None or look.since < traffic.applied_at + world.scrape_seconds:
         return draft
-    return _at_an_end(draft, spec, requests) if idle(traffic) else _between(draft, requests)
+    if idle(traffic):
+        return _at_an_end(draft, spec, requests, under_way)
+    return _between(draft, requests, under_way)
 
 
 def idle(traffic: Traffic) -> ArmShare | None:
@@ -48,7 +58,8 @@ def is_awaited(status: RolloutStatus) -> bool:
 
 def has_fallen(spec: RolloutSpec, status: RolloutStatus) -> bool:
     """True when the newest stretch of requests shows that the arm without weight gets less than half of before."""
-    return _can_tell(spec, status) and _part_of_before(spec, status) < 0.5
+    (_, most), (least, _) = _without_and_with_weight(status.traffic)
+    return _can_tell(spec, status, most + least) and not _is_half_of_before(spec, status, most, most + least)
 
 
 def least_weight(spec: RolloutSpec, status: RolloutStatus) -> int:
@@ -82,21 +93,22 @@ def contradiction(traffic: Traffic) -> str:
     return f"{said}: check that Seldon's scheduler reaches Envoy, and whether clients pin an arm by x-seldon-route"
 
 
-def _between(draft: Draft, requests: list[int]) -> Draft:
+def _between(draft: Draft, requests: list[int], under_way: list[int]) -> Draft:
     traffic = draft.status.traffic
     if traffic.mismatch and sum(requests) >= LEAST_TO_CLEAR and _log_e(traffic.wanted, requests) < 0:
-        return settled(_changed(draft, seen=requests))
-    draft = _changed(draft, seen=_sum(traffic.seen, requests))
-    return _contradicted(draft) if _log_e(traffic.wanted, draft.status.traffic.seen) >= SPLIT_ALARM else draft
+        return settled(_begun(draft, requests, under_way))
+    draft = _gathered(draft, requests, under_way)
+    closest = _closest(draft.status.traffic)
+    return _contradicted(draft) if _log_e(traffic.wanted, closest) >= SPLIT_ALARM else draft
 
 
-def _at_an_end(draft: Draft, spec: RolloutSpec, requests: list[int]) -> Draft:
+def _at_an_end(draft: Draft, spec: RolloutSpec, requests: list[int], under_way: list[int]) -> Draft:
     """One stretch of requests after the other is judged, so that pinned clients who leave are noticed."""
-    begins_anew = _can_tell(spec, draft.status)
-    draft = _changed(draft, seen=requests if begins_anew else _sum(draft.status.traffic.seen, requests))
-    if not _can_tell(spec, draft.status):
-        return draft
-    return settled(draft) if has_fallen(spec, draft.status) else _contradicted(draft)
+    has_told = has_fallen(spec, draft.status) or _has_stayed(spec, draft.status)
+    draft = (_begun if has_told else _gathered)(draft, requests, under_way)
+    if has_fallen(spec, draft.status):
+        return settled(draft)
+    return _contradicted(draft) if _has_stayed(spec, draft.status) else draft
 
 
 def _contradicted(draft: Draft) -> Draft:
@@ -119,15 +131,59 @@ def _nudged(draft: Draft) -> Draft:
     return draft.change(stage=stage.model_copy(update={"soaked_seconds": 0.0}))
 
 
-def _can_tell(spec: RolloutSpec, status: RolloutStatus) -> bool:
-    return sum(status.traffic.seen) * _share_before(spec, status) >= LEAST_TO_TELL
+def _begun(draft: Draft, requests: list[int], under_way: list[int]) -> Draft:
+    """A stretch of requests begins with this look."""
+    return _changed(draft, seen=requests, under_way=under_way)
 
 
-def _part_of_before(spec: RolloutSpec, status: RolloutStatus) -> float:
-    """The share of the arm without weight, as a part of what it was."""
-    traffic = status.traffic
-    got = sum(count for share, count in zip(traffic.wanted, traffic.seen, strict=True) if share.weight == 0)
-    return got / sum(traffic.seen) / _share_before(spec, status)
+def _gathered(draft: Draft, requests: list[int], under_way: list[int]) -> Draft:
+    """The look belongs to the stretch of those before, if there were any since the weights came into force."""
+    traffic = draft.status.traffic
+    if not traffic.seen:
+        return _begun(draft, requests, under_way)
+    most = [max(pair) for pair in zip(_under_way(traffic), under_way, strict=True)]
+    return _changed(draft, seen=[sum(pair) for pair in zip(traffic.seen, requests, strict=True)], under_way=most)
+
+
+def _under_way(traffic: Traffic) -> list[int]:
+    return traffic.under_way or [0] * len(traffic.wanted)
+
+
+def _dealt(traffic: Traffic) -> list[Bounds]:
+    """How many requests of the stretch each arm was dealt: some were before it, some are still to be answered."""
+    pairs = zip(traffic.seen or [0] * len(traffic.wanted), _under_way(traffic), strict=True)
+    return [(max(0, answered - open_), answered + open_) for answered, open_ in pairs]
+
+
+def _closest(traffic: Traffic) -> list[int]:
+    """The requests per arm, of all that may have been dealt, that contradict the weights least; none if some agree."""
+    (baseline_least, baseline_most), (least, most) = _dealt(traffic)
+    share = traffic.wanted[-1].weight / 100
+    if least > share * (baseline_most + least):
+        return [baseline_most, least]
+    if most < share * (baseline_least + most):
+        return [baseline_least, most]
+    return [0, 0]
+
+
+def _has_stayed(spec: RolloutSpec, status: RolloutStatus) -> bool:
+    """True when the newest stretch shows that the arm without weight still gets half of before, or more."""
+    (least, _), (_, most) = _without_and_with_weight(status.traffic)
+    return _can_tell(spec, status, least + most) and _is_half_of_before(spec, status, least, least + most)
+
+
+def _without_and_with_weight(traffic: Traffic) -> tuple[Bounds, Bounds]:
+    baseline, candidate = _dealt(traffic)
+    return (baseline, candidate) if traffic.wanted[0].weight == 0 else (candidate, baseline)
+
+
+def _can_tell(spec: RolloutSpec, status: RolloutStatus, total: int) -> bool:
+    return total * _share_before(spec, status) >= LEAST_TO_TELL
+
+
+def _is_half_of_before(spec: RolloutSpec, status: RolloutStatus, got: int, total: int) -> bool:
+    """True when so many of the requests are at least half of what the arm without weight would have got before."""
+    return 2 * got >= total * _share_before(spec, status)
 
 
 def _share_before(spec: RolloutSpec, status: RolloutStatus) -> float:
@@ -153,10 +209,6 @@ def _observed(wanted: list[ArmShare], requests: list[int]) -> list[ObservedShare
 
 def _changed(draft: Draft, **fields: object) -> Draft:
     return draft.change(traffic=draft.status.traffic.model_copy(update=fields))
-
-
-def _sum(seen: list[int], requests: list[int]) -> list[int]:
-    return [before + count for before, count in zip(seen or [0, 0], requests, strict=True)]
 
 
 def _log_e(wanted: list[ArmShare], requests: list[int]) -> float:
