@@ -1,7 +1,9 @@
 """A real MLServer process with the committed artefacts and some faulty copies of them."""
 
+import itertools
 import json
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -18,6 +20,7 @@ import numpy as np
 
 ARTEFACTS = Path(__file__).parents[1] / "artefacts"
 STEPS, FEATURES = 10, 35
+PORTS = range(15_000, 20_000)  # the local stack has those above
 FAULTY = {
     "slow": {"delay_ms": "120"},  # strings, as a Seldon Model hands them over
     "crawling": {"delay_ms": 2_500},
@@ -76,7 +79,7 @@ class Server:
     def find_metric(self, name: str, **labels: str) -> float | None:
         """The value of one sample on the metrics page, or None while it is not there."""
         wanted = {f'{key}="{value}"' for key, value in labels.items()}
-        for line in httpx.get(self.metrics_url).text.splitlines():
+        for line in httpx.get(self.metrics_url, timeout=180).text.splitlines():
             if line.startswith(name + "{") and wanted <= set(line[len(name) + 1 : line.rindex("}")].split(",")):
                 return float(line.rsplit(" ", 1)[1])
         return None
@@ -137,12 +140,15 @@ def _wait_until_ready(http: httpx.Client, process: subprocess.Popen[bytes], log:
 
 
 def _free_ports(count: int) -> list[int]:
-    """Ports nobody listens on at this moment; all are held together so that they differ."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
+    """Different ports that nobody listens on, below those that the kernel gives to connections meanwhile."""
+    return list(itertools.islice(filter(_is_free, random.SystemRandom().sample(PORTS, len(PORTS))), count))
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

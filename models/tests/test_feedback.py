@@ -43,7 +43,7 @@ def labels(**columns: list[Any]) -> list[dict[str, Any]]:
 def totals(server: Server, model: str, version: str = "") -> tuple[float, ...]:
     """Labelled, correct, profits, their sum and the sum of their squares; zeros before a first label."""
     found = dict.fromkeys(COUNTERS, 0.0)
-    for family in text_string_to_metric_families(httpx.get(server.metrics_url).text):
+    for family in text_string_to_metric_families(httpx.get(server.metrics_url, timeout=180).text):
         for sample in family.samples:
             if sample.name in found and sample.labels == {"model": model, "model_version": version}:
                 found[sample.name] = sample.value
