@@ -234,6 +234,7 @@ async def test_a_prometheus_that_hangs_leaves_threads_to_the_others(executor: Th
             address = f"http://127.0.0.1:{silent.getsockname()[1]}"
             slow = PrometheusClient(Connection(address, timeout_seconds=120), executor)
             stuck = [asyncio.create_task(slow.query("up", 1.0)) for _ in range(20)]
+            await asyncio.sleep(0)  # they come first
             answer = await query(Connection(healthy, timeout_seconds=60), executor)
             still_stuck = [not one.done() for one in stuck]
         outcomes = await asyncio.gather(*stuck, return_exceptions=True)  # the door is shut in their faces
