@@ -309,8 +309,8 @@ async def test_an_outage_is_a_gap_for_every_guardrail(reader: Reader, ask: LookA
     }
 
 
-# Envoy: fresh, newborn, completed. Each of four counters: fresh twice, newborn, and how much it grew.
-QUERIES = 3 + 4 * 4
+# Envoy: fresh, newborn, completed, under way. Each of four counters: fresh twice, newborn, and how much it grew.
+QUERIES = 4 + 4 * 4
 
 
 @pytest.mark.parametrize("rollouts", [1, 50])
