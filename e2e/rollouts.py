@@ -74,6 +74,11 @@ class Rollout:
         return float(self.status["stage"]["soakedSeconds"])
 
     @property
+    def counted_from(self) -> float:
+        """Where the first block of its evidence begins (Unix seconds)."""
+        return float(self.status["blocks"][0]["since"])
+
+    @property
     def weight_in_force(self) -> int | None:
         """The candidate's weight, once Seldon is known to have taken it."""
         return int(self.traffic["candidateWeight"]) if self.traffic.get("appliedAt") else None

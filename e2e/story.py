@@ -22,7 +22,7 @@ from e2e.rollouts import ERRORS, Object, Rollout
 from e2e.stack import Stack
 from e2e.stack.errors import tail
 from e2e.stack.paths import ROOT
-from e2e.traffic import Traffic
+from e2e.traffic import Seen, Traffic
 from e2e.traffic.labels import Labelling, Quality
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ ROLLOUTS = ("modelrollout.io", "v1alpha1", "modelrollouts")
 EXPERIMENTS = ("mlops.seldon.io", "v1alpha1", "experiments")
 MODELS = ("mlops.seldon.io", "v1alpha1", "models")
 EVENTS = ("events.k8s.io", "v1", "events")
-SECONDS_TO_TAKE_UP = 60.0
+SECONDS_TO_TAKE_UP = 240.0
 PER_SECOND = 60.0
 
 
@@ -132,6 +132,19 @@ class Story:
         ]
         return sorted(mine, key=lambda event: str(event["eventTime"]))
 
+    def decisions(self) -> list[str]:
+        """Reasons of the Events about the rollout, oldest first, but for SplitNotAsWritten.
+
+        A fair split looks unfair once in a thousand times; then it is written again in other numbers, which decides
+        nothing about the candidate.
+        """
+        reasons = [str(event["reason"]) for event in self.events()]
+        return [reason for reason in reasons if reason != "SplitNotAsWritten"]
+
+    def until_told(self, decisions: list[str]) -> None:
+        """Returns when Events tell these decisions and no others; they come a moment after the status."""
+        self.until(lambda: self.decisions() == decisions, f"Events tell {', '.join(decisions)}")
+
     # -- the Experiment
 
     @property
@@ -144,23 +157,32 @@ class Story:
         spec = (self.experiment or {}).get("spec", {})
         return {arm["name"]: arm["weight"] for arm in spec.get("candidates", [])}
 
+    @property
+    def split(self) -> dict[str, int]:
+        """The weights in percent: the same split may be written in other numbers."""
+        weights = self.weights
+        return {name: 100 * weight // sum(weights.values()) for name, weight in weights.items()}
+
     @contextmanager
     def watching_weights(self) -> Iterator[list[tuple[int, ...]]]:
-        """Every change of the Experiment's weights, in its arms' order, from here on."""
-        written: list[tuple[int, ...]] = []
-        ending = threading.Event()
-        watcher = threading.Thread(target=self._watch_weights, args=(written, ending), daemon=True, name="watch")
+        """Every change of the Experiment's weights, in its arms' order, from here on; () when it goes."""
+        where = (EXPERIMENTS[0], EXPERIMENTS[1], self.stack.namespace, EXPERIMENTS[2])
+        begins_after = self._objects.list_namespaced_custom_object(*where)["metadata"]["resourceVersion"]
+        written, ending = list[tuple[int, ...]](), threading.Event()
+        watcher = threading.Thread(target=self._watch_weights, args=(written, begins_after, ending), daemon=True)
         watcher.start()
         try:
             yield written
+            self.until(
+                lambda: (written or [()])[-1] == tuple(self.weights.values()), "the watch has told of all weights"
+            )
         finally:
             ending.set()
             watcher.join()
 
-    def _watch_weights(self, written: list[tuple[int, ...]], ending: threading.Event) -> None:
+    def _watch_weights(self, written: list[tuple[int, ...]], version: str, ending: threading.Event) -> None:
         objects = client.CustomObjectsApi(config.new_client_from_config(str(self.stack.kubeconfig)))
         where = (EXPERIMENTS[0], EXPERIMENTS[1], self.stack.namespace, EXPERIMENTS[2])
-        version = None
         while not ending.is_set():
             stream = watch.Watch()
             for event in stream.stream(
@@ -170,8 +192,8 @@ class Story:
                 resource_version=version,
                 timeout_seconds=1,
             ):
-                found = event["object"]
-                weights = tuple(arm["weight"] for arm in found["spec"]["candidates"])
+                arms = [] if event["type"] == "DELETED" else event["object"]["spec"]["candidates"]
+                weights = tuple(arm["weight"] for arm in arms)
                 if written[-1:] != [weights]:
                     written.append(weights)
             version = stream.resource_version
@@ -185,7 +207,7 @@ class Story:
         """Clients of the baseline's name, whom somebody answers already."""
         model = name or self.baseline
         traffic = Traffic(
-            self.stack.data_plane_url, model, per_second, longest_seconds=600, labelling=labelling, windows=windows
+            self.stack.data_plane_url, model, per_second, longest_seconds=1800, labelling=labelling, windows=windows
         )
         with traffic:
             self.until(lambda: len(traffic.seen().answers) > per_second, "clients are answered", SECONDS_TO_TAKE_UP)
@@ -199,7 +221,8 @@ class Story:
         """Turns one of minimesh's switches."""
         import httpx
 
-        httpx.request(method, f"{self.stack.minimesh_url}/faults/{path}", json=body).raise_for_status()
+        address = f"{self.stack.minimesh_url}/faults/{path}"
+        httpx.request(method, address, json=body, timeout=60).raise_for_status()
 
     # -- Prometheus
 
@@ -291,12 +314,26 @@ def storage(artefact: str) -> str:
     return str(ROOT / "models" / "artefacts" / artefact)
 
 
+def percents(written: list[tuple[int, ...]]) -> list[int]:
+    """The candidate's shares one after the other; the same share in other numbers is no other share."""
+    shares = [100 * weights[1] // sum(weights) for weights in written if weights]
+    return [share for place, share in enumerate(shares) if shares[place - 1 : place] != [share]]
+
+
+def within(traffic: Traffic, since: float, until: float = float("inf")) -> Seen:
+    """Answers to requests that were sent and answered in this time: what was in force in it decided who answered.
+
+    A request that was sent just before other weights, on a busy machine, may meet these.
+    """
+    return Seen(tuple(answer for answer in traffic.seen(since).answers if answer.at + answer.seconds < until))
+
+
 def agrees(traffic: Traffic, arm: str, percent: float, since: float, until: float = float("inf")) -> str:
     """Empty when clients saw this share for the arm, else a sentence.
 
     Five standard deviations of a fair split: one healthy run in two million is refused.
     """
-    seen = traffic.seen(since, until)
+    seen = within(traffic, since, until)
     total, share = seen.arms.total(), seen.share(arm)
     slack = 500 * (percent / 100 * (1 - percent / 100) / max(total, 1)) ** 0.5
     if total >= 30 and abs(share - percent) <= slack:

@@ -25,8 +25,9 @@ def until(
     """
     deadline = time.monotonic() + deadline_seconds
     while True:
+        is_over = time.monotonic() > deadline  # before the look: one that a slow machine held up must not be the last
         if value := condition():
             return value
-        if time.monotonic() > deadline:
+        if is_over:
             raise AssertionError(f"not within {deadline_seconds:g} s: {what}\n{describe()}")
         time.sleep(SECONDS_BETWEEN_LOOKS)

@@ -23,7 +23,7 @@ from e2e.stack.errors import StackError
 from e2e.traffic import Traffic, report, results
 from e2e.traffic.labels import Labelling
 
-LONGEST_SCENE_SECONDS = 180.0
+LONGEST_SCENE_SECONDS = 600.0
 REFRESH_SECONDS = 0.5
 LINES_EVERY_SECONDS = 10.0
 SEEN_SECONDS = 3.0

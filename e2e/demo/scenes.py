@@ -82,7 +82,7 @@ def rollout(namespace: str, candidate: str) -> str:
         "strategy": {"canary": {"stages": stages}},
         "guardrails": [
             {"name": "errors", "errorRate": {"floor": "1%"}},
-            {"name": "latency", "latency": {"quantile": 0.95, "maxIncrease": "20%", "floor": "50ms"}},
+            {"name": "latency", "latency": {"quantile": 0.95, "maxIncrease": "20%", "floor": "250ms"}},
             {"name": "accuracy", "ratio": ACCURACY},
         ],
         "analysis": {"interval": "2s"},

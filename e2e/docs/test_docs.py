@@ -278,7 +278,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         for definition in crds.all_crds():
             stack.kubectl("create", "-f", "-", input=json.dumps(definition))
         stack.helm(*shlex.split(install)[1:])
-        stack.kubectl("wait", "--for=condition=Established", "--timeout=60s", "crd", "--all")
+        stack.kubectl("wait", "--for=condition=Established", "--timeout=300s", "crd", "--all")
         stack.kubectl("create", "namespace", "argocd")
         for manifest in (pages.manifest(pages.blocks("yaml")[0]), *_seldons(), ARGO_CD | {"data": {"url": "kept"}}):
             stack.kubectl("create", "-f", "-", input=json.dumps(manifest))

@@ -9,12 +9,14 @@ from e2e.story import MODELS, Story, storage
 
 pytestmark = pytest.mark.stack
 
+STAGES = [on_soak(25, soak="600s"), stage(100)]
+
 
 def test_a_candidate_that_never_becomes_ready_gets_no_traffic_until_it_is_repaired(story: Story) -> None:
     story.serve(story.baseline, "baseline")
     story.make_model(story.candidate, "/no/such/model")
     with story.clients() as traffic:
-        story.begin([on_soak(25), stage(100)])
+        story.begin(STAGES)
         waits = story.until_rollout(
             lambda seen: "is not ready: ModelFailed" in seen.condition("CandidatesReady")[1], "it says what is wrong"
         )
@@ -39,7 +41,7 @@ def test_a_candidate_that_never_becomes_ready_gets_no_traffic_until_it_is_repair
 def test_a_candidate_that_does_not_exist_gets_no_traffic_until_it_does(story: Story) -> None:
     story.serve(story.baseline, "baseline")
     with story.clients() as traffic:
-        story.begin([on_soak(25), stage(100)])
+        story.begin(STAGES)
         sentence = f"Model {story.candidate} does not exist: create it, or correct its name"
         story.until_rollout(
             lambda seen: seen.condition("CandidatesReady") == ("False", sentence), "it says what is missing"

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from e2e.rollouts import on_soak, stage
-from e2e.story import Story, agrees
+from e2e.story import Story, agrees, within
 
 pytestmark = pytest.mark.stack
 
@@ -52,15 +52,17 @@ def test_weights_written_around_a_restart_of_the_scheduler_are_in_force_after_th
         story.begin([on_soak(40), on_soak(70), stage(100)], paused=True)
         story.until_rollout(lambda seen: seen.weight_in_force == 0, "all traffic is on the baseline")
         story.fault("PUT", "scheduler")
+        story.fault("DELETE", "scheduler?attach_seconds=3600")
         story.edit(paused=False)
         story.until(lambda: story.weights.get(story.candidate) == 40, "the weights of stage 1 are written")
         written_at = time.time()
-        story.until_rollout(lambda seen: seen.stage == 1, "its first stage has begun")
-        story.fault("DELETE", "scheduler?attach_seconds=5")
+        story.until(lambda: traffic.seen(written_at).arms.total() > 60, "clients ask on")
+        attached_at = time.time()
+        story.fault("DELETE", "scheduler?attach_seconds=0")
         at = story.until_at(1, 40)
         going_on = story.until_at(2, 70)
 
     assert at.traffic["appliedAt"] - at.traffic["writtenAt"] >= APPLY_DEADLINE_SECONDS
-    assert traffic.seen(written_at, written_at + 3).share(story.baseline) == 100
+    assert within(traffic, written_at, attached_at).share(story.baseline) == 100
     assert not agrees(traffic, story.candidate, 40, at.traffic["appliedAt"], going_on.traffic["writtenAt"])
     assert not traffic.seen().failed

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ import pytest
 from e2e.gate import gate, page
 from e2e.rollouts import ERRORS, LATENCY, Object, Rollout, on_soak, stage
 from e2e.stack.certificates import Authority, Pair
-from e2e.story import Story
+from e2e.story import Story, percents
 
 pytestmark = pytest.mark.stack
 
@@ -39,7 +39,7 @@ def test_a_query_that_cannot_be_used_holds_the_rollout_until_it_is_corrected(sto
         going_on = story.until_at(2, 50)
 
     assert (held.stage, held.weight_in_force, held.soaked_seconds) == (1, 25, 0)
-    assert written == [(100, 0), (75, 25), (50, 50)]
+    assert percents(written) == [0, 25, 50]
     assert going_on.reasons == ["AttemptStarted", "StageStarted", *["PolicyChanged"] * 3, "StageStarted"]
     assert going_on.guardrail("queue")["verdict"] == "Pass"
     assert not traffic.seen().failed
@@ -74,7 +74,7 @@ def test_a_prometheus_that_cannot_be_asked_is_named_and_nothing_begins(
     _secret(story, "story-other-token", {"token": "wrong"})
     _secret(story, "story-trust", {"token": TOKEN, "ca.crt": authority.read_text()})
     with ExitStack() as doors:
-        closed = f"http://127.0.0.1:{_closed_port()}"
+        closed = f"http://127.0.0.1:{doors.enter_context(_closed_port())}"
         site = doors.enter_context(page())
         guarded = doors.enter_context(gate(prometheus_url, TOKEN))
         private = doors.enter_context(gate(prometheus_url, TOKEN, pair))
@@ -126,7 +126,8 @@ def test_a_prometheus_that_cannot_be_asked_is_named_and_nothing_begins(
         for name, one in told.items():
             _until_blind(one, table[name][1])
         for one in told.values():
-            assert (one.rollout.stage, one.weights) == (0, {one.baseline: 100, one.candidate: 0})
+            one.until(lambda one=one: one.weights == {one.baseline: 100, one.candidate: 0}, "it has its Experiment")
+            assert one.rollout.stage == 0
         for name, one in told.items():
             one.edit(prometheus=table[name][2])
         for one in told.values():
@@ -151,8 +152,9 @@ def _secret(story: Story, name: str, values: dict[str, str]) -> None:
     story.kubectl("create", "secret", "generic", name, *literals)
 
 
-def _closed_port() -> int:
-    """A port on which nobody listens."""
+@contextmanager
+def _closed_port() -> Iterator[int]:
+    """A port on which nobody listens, nor can begin to."""
     with socket.socket() as chosen:
         chosen.bind(("127.0.0.1", 0))
-        return int(chosen.getsockname()[1])
+        yield int(chosen.getsockname()[1])

@@ -11,7 +11,7 @@ from e2e.story import EXPERIMENTS, ROLLOUTS, Story
 
 pytestmark = pytest.mark.stack
 
-STAGES = [on_soak(25), stage(100)]
+STAGES = [on_soak(25, soak="600s"), stage(100)]
 
 
 def test_an_experiment_of_a_person_is_left_alone_until_it_is_gone(story: Story) -> None:
@@ -65,7 +65,7 @@ def test_a_baseline_that_another_experiment_holds_is_left_alone_until_it_is_free
     )
     assert story.experiment is None
     story.delete(EXPERIMENTS, holder)
-    story.until_rollout(lambda seen: seen.is_at(1, 25), "it goes on by itself", 30)
+    story.until_rollout(lambda seen: seen.is_at(1, 25), "it goes on by itself")
 
 
 def _apply_experiment(story: Story, name: str) -> None:

@@ -7,11 +7,11 @@ from itertools import pairwise
 import pytest
 
 from e2e.rollouts import ERRORS, Object, Rollout, on_soak, stage
-from e2e.story import Story, agrees
+from e2e.story import Story, agrees, within
 
 pytestmark = pytest.mark.stack
 
-LATENCY_ON_A_BUSY_MACHINE: Object = {"name": "latency", "latency": {"floor": "100ms"}}
+LATENCY_ON_A_BUSY_MACHINE: Object = {"name": "latency", "latency": {"floor": "500ms"}}
 WEIGHTS = [5, 25, 50, 100]
 
 
@@ -33,17 +33,18 @@ def test_a_good_candidate_is_promoted_and_no_client_notices(story: Story) -> Non
         for weight, at, end in zip(WEIGHTS, taken, bounds, strict=True)
     )))  # fmt: skip
     assert traffic.seen(taken[-1]["appliedAt"]).share(story.candidate) == 100
-    assert traffic.seen(begun, taken[0]["writtenAt"]).share(story.candidate) == 0
+    assert within(traffic, begun, taken[0]["writtenAt"]).share(story.candidate) == 0
     _tells_its_story(story, promoted)
 
 
 def _tells_its_story(story: Story, promoted: Rollout) -> None:
     decided = ["AttemptStarted", *["StageStarted"] * 4, "Promoted"]
     assert promoted.reasons == decided
+    story.until_told(decided)
     assert [event["reason"] for event in story.events()] == decided, "the split was doubted though it was as written"
     times = [entry["time"] for entry in reversed(promoted.status["history"])]
     assert all(earlier <= later for earlier, later in pairwise(times))
-    assert story.weights == {story.baseline: 0, story.candidate: 100}
+    assert story.split == {story.baseline: 0, story.candidate: 100}
     assert promoted.is_true("Ready")
     assert not promoted.is_true("Stalled")
     assert promoted.status["stageSummary"] == "4/4"

@@ -16,7 +16,7 @@ from e2e.story import Story
 
 pytestmark = pytest.mark.stack
 
-LATENCY_ON_A_BUSY_MACHINE: Object = {"name": "latency", "latency": {"floor": "100ms"}}
+LATENCY_ON_A_BUSY_MACHINE: Object = {"name": "latency", "latency": {"floor": "500ms"}}
 STAGES = [on_soak(20), stage(50, soak="8s"), stage(100)]
 
 
@@ -47,7 +47,7 @@ def test_a_promotion_is_replayed_though_the_operator_died(story: Story, tmp_path
     file = _written(story, tmp_path)
     replayed = _replay(story, ["-f", str(file), "--all"])
 
-    assert killed["verdict"] == "Inconclusive"
+    assert "outcome" not in killed
     assert max(blocks["seconds"] for blocks in promoted.status["blocks"]) > 2  # looks were missing
     assert replayed.returncode == 0, _said(replayed)
     assert _says(replayed, f"Same verdict: Promoted at {_told(promoted)}")
@@ -85,7 +85,7 @@ def _replay(story: Story, arguments: Sequence[str]) -> subprocess.CompletedProce
         "MODELROLLOUT_SCRAPE_INTERVAL": f"{round(1000 * settings.scrape_seconds)}ms",
     }
     command = [sys.executable, "-m", "modelrollout", "replay", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=400)
 
 
 def _says(replayed: subprocess.CompletedProcess[str], sentence: str) -> bool:

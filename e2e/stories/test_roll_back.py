@@ -50,6 +50,6 @@ def _rolled_back(story: Story) -> Rollout:
     assert ended.condition("Stalled") == ("True", ended.message)
     assert not ended.is_true("Ready")
     assert ended.condition("GuardrailsPassing")[0] == "False"
-    assert [event["reason"] for event in story.events()] == ended.reasons
-    assert story.weights == {story.baseline: 100, story.candidate: 0}
+    story.until_told(ended.reasons)
+    assert story.split == {story.baseline: 100, story.candidate: 0}
     return ended

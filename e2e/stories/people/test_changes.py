@@ -7,7 +7,7 @@ import time
 import pytest
 
 from e2e.rollouts import ERRORS, Object, on_soak, stage
-from e2e.story import EXPERIMENTS, MODELS, Story
+from e2e.story import EXPERIMENTS, MODELS, Story, within
 
 pytestmark = pytest.mark.stack
 
@@ -23,7 +23,9 @@ def test_a_rollout_survives_every_change_in_mid_stage(story: Story) -> None:
         story.edit(
             guardrails=[ERRORS | {"critical": True}, QUEUE], strategy={"canary": {"stages": _plan(30, "2000ms", "5m")}}
         )
-        edited = story.until_rollout(lambda seen: "PolicyChanged" in seen.reasons, "the guardrails are others")
+        edited = story.until_rollout(
+            lambda seen: "PolicyChanged" in seen.reasons and seen.is_at(2, 30), "the guardrails are others"
+        )
         uid = (story.experiment or {})["metadata"]["uid"]
         story.delete(EXPERIMENTS, story.name)
         story.until(lambda: (story.experiment or {}).get("metadata", {}).get("uid", uid) != uid, "it is there again")
@@ -33,7 +35,7 @@ def test_a_rollout_survives_every_change_in_mid_stage(story: Story) -> None:
         story.until_rollout(
             lambda seen: seen.condition("CandidatesReady") == ("False", sentence), "it says what is gone"
         )
-        alone_since = time.time() + 2
+        alone_since = time.time()
         story.until(lambda: traffic.seen(alone_since).arms.total() > 120, "clients ask on")
         alone_until = time.time()
         story.serve(story.candidate, "lightweight")
@@ -41,10 +43,10 @@ def test_a_rollout_survives_every_change_in_mid_stage(story: Story) -> None:
         story.edit(strategy={"canary": {"stages": [stage(40, soak=LONG), stage(100)]}})
         ended = story.until_rollout(lambda seen: seen.attempt == 3 and seen.is_at(1, 40), "the new plan is followed")
 
-    assert (edited.attempt, edited.stage, edited.weight_in_force) == (1, 2, 30)
+    assert edited.attempt == 1
     assert made_again.attempt == 1
     assert made_again.traffic["experimentUid"] != first.traffic["experimentUid"]
-    assert traffic.seen(alone_since, alone_until).share(story.candidate) == 0
+    assert within(traffic, alone_since, alone_until).share(story.candidate) == 0
     superseded = [one for one in reversed(ended.status["history"]) if one["reason"] == "Superseded"]
     assert [one["message"] for one in superseded] == [
         f"Superseded attempt 1: model {story.candidate} got a new version",

@@ -8,11 +8,11 @@ import time
 import pytest
 
 from e2e.rollouts import on_soak, stage
-from e2e.story import EXPERIMENTS, MODELS, ROLLOUTS, Story, agrees, storage
+from e2e.story import EXPERIMENTS, MODELS, ROLLOUTS, Story, agrees, percents, storage
 
 pytestmark = pytest.mark.stack
 
-LONG = "60s"
+LONG = "600s"
 
 
 def test_weights_changed_by_hand_are_put_right(story: Story) -> None:
@@ -25,22 +25,19 @@ def test_weights_changed_by_hand_are_put_right(story: Story) -> None:
         story.kubectl(
             "patch", "experiment", story.name, "--type=merge", "-p", json.dumps({"spec": {"candidates": others}})
         )
-        changed_at = time.time()
-        story.until(lambda: written[-2:] == [(10, 90), (80, 20)], "the weights are put right", 10)
-        right_at = time.time()
+        story.until(lambda: percents(written)[-2:] == [90, 20], "the weights are put right")
         told = story.until(
             lambda: [event for event in story.events() if event["reason"] == "WeightsChanged"], "an Event says so"
         )
         again = story.until_rollout(lambda seen: seen.is_at(1, 20) and seen.traffic["appliedAt"] > applied, "in force")
-        story.until(lambda: traffic.seen(right_at).arms.total() > 300, "clients ask on")
+        story.until(lambda: traffic.seen(again.traffic["appliedAt"]).arms.total() > 300, "clients ask on")
 
-    assert right_at - changed_at < 5
     assert [event["note"] for event in told] == [
         f"kubectl-patch changed Experiment {story.name} to {story.baseline} 10, {story.candidate} 90: "
         f"put right to {story.baseline} 80, {story.candidate} 20"
     ]
     assert told[0]["type"] == "Warning"
-    assert written == [(100, 0), (80, 20), (10, 90), (80, 20)]
+    assert percents(written) == [0, 20, 90, 20]
     assert not agrees(traffic, story.candidate, 20, again.traffic["appliedAt"])
     assert again.reasons == ["AttemptStarted", "StageStarted"]
     assert not traffic.seen().failed
@@ -48,15 +45,14 @@ def test_weights_changed_by_hand_are_put_right(story: Story) -> None:
 
 def test_a_rollout_is_deleted_in_a_stage(story: Story) -> None:
     story.serve_both()
-    with story.clients() as traffic:
+    with story.clients() as traffic, story.watching_weights() as written:
         story.begin([stage(40, soak=LONG), stage(100)])
         story.until_at(1, 40)
         story.delete(ROLLOUTS, story.name)
-        story.until_gone(ROLLOUTS, story.name)
-        gone_at = time.time()
-        story.until_gone(EXPERIMENTS, story.name)
+        gone_at = _gone_at(story)
         story.until(lambda: traffic.seen(gone_at).arms.total() > 300, "clients ask on")
 
+    assert percents(written) == [0, 40, 0]
     assert traffic.seen(gone_at).share(story.baseline) == 100
     assert not traffic.seen().failed
     _left_nothing_on(story)
@@ -65,7 +61,7 @@ def test_a_rollout_is_deleted_in_a_stage(story: Story) -> None:
 def test_a_rollout_is_deleted_while_its_operator_is_down(story: Story) -> None:
     operator = story.stack.part("operator")
     story.serve_both()
-    with story.clients() as traffic:
+    with story.clients() as traffic, story.watching_weights() as written:
         story.begin([stage(40, soak=LONG), stage(100)])
         story.until_at(1, 40)
         operator.kill()
@@ -73,18 +69,17 @@ def test_a_rollout_is_deleted_while_its_operator_is_down(story: Story) -> None:
         deleted_at = time.time()
         story.until(lambda: traffic.seen(deleted_at).arms.total() > 300, "clients ask on")
         waiting = story.get(ROLLOUTS, story.name)
-        split = story.weights
+        split = story.split
         started_at = time.time()
         operator.start()
-        story.until_gone(ROLLOUTS, story.name)
-        gone_at = time.time()
-        story.until_gone(EXPERIMENTS, story.name)
+        gone_at = _gone_at(story)
         story.until(lambda: traffic.seen(gone_at).arms.total() > 300, "clients ask on")
 
     assert waiting is not None
     assert waiting["metadata"]["deletionTimestamp"]
     assert split == {story.baseline: 60, story.candidate: 40}
     assert not agrees(traffic, story.candidate, 40, deleted_at, started_at)
+    assert percents(written) == [0, 40, 0]
     assert traffic.seen(gone_at).share(story.baseline) == 100
     assert not traffic.seen().failed
     _left_nothing_on(story)
@@ -93,7 +88,7 @@ def test_a_rollout_is_deleted_while_its_operator_is_down(story: Story) -> None:
 def test_a_paused_rollout_holds_and_goes_on(story: Story) -> None:
     story.serve_both()
     with story.clients() as traffic:
-        story.begin([on_soak(25, soak="6s"), stage(50), stage(100)])
+        story.begin([on_soak(25, soak="6s"), stage(50, soak=LONG), stage(100)])
         story.until_at(1, 25)
         story.edit(paused=True)
         paused = story.until_rollout(lambda seen: seen.phase == "Paused", "it is paused")
@@ -114,11 +109,11 @@ def test_a_paused_rollout_holds_and_goes_on(story: Story) -> None:
 
 def test_a_bad_candidate_is_rolled_back_from_a_pause(story: Story) -> None:
     story.serve_both(error_rate=0.3, fault_seed=2)
-    with story.clients() as traffic:
-        story.begin([stage(20), stage(100)])
-        story.until_rollout(lambda seen: seen.stage == 1, "its first stage has begun")
-        story.edit(paused=True)
-        story.until_rollout(lambda seen: seen.phase == "Paused", "it is paused")
+    story.begin([stage(20), stage(100)])
+    story.until_at(1, 20)
+    story.edit(paused=True)
+    story.until_rollout(lambda seen: seen.phase == "Paused", "it is paused")
+    with story.clients() as traffic:  # nobody has seen how bad it is before
         ended = story.until_rollout(lambda seen: seen.phase == "Degraded", "it is rolled back")
         story.until(lambda: traffic.seen(ended.traffic["appliedAt"]).arms.total() > 120, "clients ask on")
 
@@ -136,13 +131,20 @@ def test_a_new_version_of_the_candidate_begins_again_from_weight_0(story: Story)
         begun = story.until_rollout(lambda seen: seen.attempt == 2 and seen.is_at(1, 20), "a new attempt is at 20 %")
         going_on = story.until_at(2, 50)
 
-    assert written == [(100, 0), (80, 20), (50, 50), (100, 0), (80, 20), (50, 50)]
+    assert percents(written) == [0, 20, 50, 0, 20, 50]
     assert begun.reasons[-4:] == ["StageStarted", "Superseded", "AttemptStarted", "StageStarted"]
     superseded = begun.status["history"][2]["message"]
     assert superseded == f"Superseded attempt 1: model {story.candidate} got a new version"
     assert begun.guardrail("errors").get("candidate", {}).get("samples", 0) == 0
     assert not agrees(traffic, story.candidate, 20, begun.traffic["appliedAt"], going_on.traffic["writtenAt"])
     assert not traffic.seen().failed
+
+
+def _gone_at(story: Story) -> float:
+    """When the rollout and its Experiment were gone (Unix seconds): Seldon lets go of one that no request meets."""
+    story.until_gone(ROLLOUTS, story.name)
+    story.until_gone(EXPERIMENTS, story.name)
+    return time.time()
 
 
 def _left_nothing_on(story: Story) -> None:

@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.stack
 
 COLOURS = re.compile("\x1b\\[[0-9;]*m")
 NOBODY = "system:serviceaccount:default:nobody"
+LONGEST_SECONDS = 400  # longer than any of its own time-outs here
 
 
 class Plugin:
@@ -36,7 +38,11 @@ class Plugin:
     def __call__(self, *arguments: str, code: int = 0) -> str:
         """What it prints into a pipe: its answer, or with another exit code than 0 its error."""
         done = subprocess.run(
-            ["kubectl", "modelrollout", *arguments], env=self.environment, capture_output=True, text=True, timeout=120
+            ["kubectl", "modelrollout", *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=LONGEST_SECONDS,
         )
         assert done.returncode == code, f"{arguments}: {done.stdout}{done.stderr}"
         assert "\x1b" not in done.stdout + done.stderr
@@ -69,28 +75,29 @@ def test_a_rollout_is_seen_held_approved_and_ended_with_the_plugin(story: Story)
     plugin, name = Plugin(story), story.name
     story.serve_both()
     with story.clients():
-        story.begin([on_soak(20, soak="20s"), {"approval": {}}, stage(50, soak="60s"), stage(100)])
-        story.until_rollout(lambda seen: seen.stage == 1 and bool(seen.status.get("guardrails")), "it looks")
+        story.begin([on_soak(20, soak="16s"), {"approval": {}}, stage(50, soak="600s"), stage(100)])
+        story.until_at(1, 20)
         watched = plugin.watching("get", name, "-w")
         paused = plugin("pause", name, "--reason", "market is closed", "--by", "alice")
         seen_live = _until_line(watched, "market is closed")
+        story.until_rollout(lambda seen: bool(seen.status.get("guardrails")), "it looks on")
         held = plugin("get", name)
         again = plugin("pause", name, "--no-color")
         too_early = plugin("approve", name, code=1)
         _everything_is_seen(plugin, story)
         resumed = plugin("resume", name)
 
-        waited = plugin("status", name, "--timeout", "2m", code=6)
+        waited = plugin("status", name, "--timeout", "5m", code=6)
         not_past = plugin("skip", name, code=1)
         trial = plugin("approve", name, "--dry-run")
         untouched = story.rollout.stage
         approved = plugin("approve", name, "--reason", "looks good")
-        plugin("status", name, "--for", "progressing", "--timeout", "2m")
+        plugin("status", name, "--for", "progressing", "--timeout", "5m")
         story.until_rollout(lambda seen: seen.stage == 3, "the approval let it go on")
         running = plugin("explain", name)
 
         aborted = plugin("abort", name, "--reason", "enough")
-        ended = plugin("status", name, "--timeout", "3m", code=4)
+        ended = plugin("status", name, "--timeout", "5m", code=4)
         told = plugin("explain", name)
         decided = json.loads(plugin("history", name, "-o", "json"))
         tried_again = plugin("retry", name)
@@ -157,11 +164,14 @@ def plugin_completes(plugin: Plugin, *words: str) -> str:
 
 
 def _until_line(running: subprocess.Popen[str], words: str) -> str:
-    """The first line with these words that a watching plugin prints; it is ended then."""
+    """The first line with these words that a watching plugin prints; it is ended then, or after the longest time."""
     assert running.stdout is not None
+    impatience = threading.Timer(LONGEST_SECONDS, running.kill)
+    impatience.start()
     try:
         return next(line for line in running.stdout if words in line)
     finally:
+        impatience.cancel()
         running.terminate()
         running.wait(timeout=30)
 

@@ -32,7 +32,7 @@ def plugin(story: Story, *arguments: str, **more: Any) -> subprocess.CompletedPr
         "MODELROLLOUT_SCRAPE_INTERVAL": f"{round(1000 * story.stack.settings.scrape_seconds)}ms",
     }
     command = [sys.executable, "-m", "modelrollout.cli.main", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, **more)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=400, **more)
 
 
 def written(folder: Path, *documents: Object) -> str:

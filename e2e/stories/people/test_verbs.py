@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from e2e.rollouts import Object, Rollout, on_soak, stage
-from e2e.story import ROLLOUTS, Story
+from e2e.story import ROLLOUTS, Story, percents
 
 pytestmark = pytest.mark.stack
 
@@ -40,7 +40,9 @@ def test_a_rollout_is_led_by_hand_from_its_first_stage_to_an_undone_promotion(st
         too_late = _tell(story, "promote@nine")
         story.until(lambda: story.weights[story.candidate] == 0, "all traffic is back")
         _tell(story, "retry@ten?by=carol")
-        again = story.until_at(1, 20)
+        again = story.until_rollout(
+            lambda seen: seen.attempt == 2 and seen.weight_in_force == 20, "it is at 20 % again"
+        )
 
     assert (waits.phase, waits.weight_in_force) == ("Paused", 20)
     assert waits.message == f"Stage 2 waits for approval: kubectl modelrollout approve {story.name}"
@@ -59,9 +61,8 @@ def test_a_rollout_is_led_by_hand_from_its_first_stage_to_an_undone_promotion(st
         *(("Approved", "alice"), ("PausedByHand", "bob"), ("Resumed", "bob"), ("Skipped", "alice")),
         *(("PromotedByHand", "alice"), ("Undone", "carol"), ("Retried", "carol")),
     ]
-    assert again.attempt == 2
     assert _handled(again)["manager"] == "kubectl-annotate"
-    assert _percent_of_the_candidate(written) == [0, 20, 50, 100, 0, 20]
+    assert percents(written) == [0, 20, 50, 100, 0, 20]
     assert [event["note"] for event in story.events() if event["reason"] == "ActionRefused"] == [
         said[1] for said in (early, reused, not_now, too_late)
     ]
@@ -115,12 +116,6 @@ def _refused(sentence: str) -> tuple[str, str]:
 def _on_whose_word(seen: Rollout) -> list[tuple[str, str]]:
     """What was decided on somebody's word, and whose, oldest first."""
     return [(one["reason"], one["by"]) for one in reversed(seen.status["history"]) if one.get("by")]
-
-
-def _percent_of_the_candidate(written: list[tuple[int, ...]]) -> list[int]:
-    """Its shares one after the other; the same share in other numbers is no other share."""
-    shares = [100 * weights[1] // sum(weights) for weights in written]
-    return [share for place, share in enumerate(shares) if shares[place - 1 : place] != [share]]
 
 
 @contextmanager
