@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import shutil
-import socket
 import subprocess
 import threading
 import time
@@ -17,7 +17,10 @@ from typing import Any
 import httpx
 import pytest
 
+from e2e.stack import ports
+
 ROOT = Path(__file__).parents[3]
+SECONDS_OF_FRESH_SAMPLES = 1.5  # of those that come every second
 EDGES_MS = (
     0.5,
     1,
@@ -49,7 +52,7 @@ def tool(name: str) -> str:
     return found
 
 
-def eventually(check: Callable[[], bool], what: str, deadline_seconds: float = 20) -> None:
+def eventually(check: Callable[[], bool], what: str, deadline_seconds: float = 150) -> None:
     end = time.monotonic() + deadline_seconds
     while not check():
         assert time.monotonic() < end, f"{what}: not within {deadline_seconds} s"
@@ -191,12 +194,27 @@ class Prometheus:
     def ask(self, promql: str, at: float | None = None) -> Any:
         """Prometheus' own word, past our reader."""
         params = {"query": promql} | ({} if at is None else {"time": f"{at:.3f}"})
-        answer = httpx.get(f"{self.address}/api/v1/query", params=params).json()
+        answer = httpx.get(f"{self.address}/api/v1/query", params=params, timeout=60).json()
         assert answer["status"] == "success", answer
         return answer["data"]["result"]
 
-    def now(self) -> float:
-        return float(self.ask("time()")[1])
+    def now(self, fresh: Iterable[Exporter] = ()) -> float:
+        """Its time, at a moment when it has just scraped these."""
+        now = 0.0
+
+        def has_scraped_all() -> bool:
+            nonlocal now
+            now = float(self.ask("time()")[1])
+            return all(self._age(exporter, now) < SECONDS_OF_FRESH_SAMPLES for exporter in fresh)
+
+        eventually(has_scraped_all, "all were scraped just now")
+        return now
+
+    def _age(self, exporter: Exporter, at: float) -> float:
+        """Seconds since its newest scrape that worked."""
+        up = f'up{{instance="127.0.0.1:{exporter.port}"}}'
+        found = self.ask(f"(time() - timestamp({up})) and {up} == 1", at)
+        return float(found[0]["value"][1]) if found else math.inf
 
     def holds(self, exporter: Exporter) -> bool:
         """Whether the newest samples are what the exporter shows."""
@@ -218,8 +236,8 @@ def running_prometheus(folder: Path, history: Iterable[Series], exporters: Itera
         "global: {scrape_interval: 1s, scrape_timeout: 900ms}\n"
         f"scrape_configs: [{{job_name: envoy, honor_labels: true, static_configs: [{{targets: [{targets}]}}]}}]\n"
     )
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    reservation = ports.reserve()
+    port = reservation.ports.prometheus
     arguments = [
         f"--config.file={config}",
         f"--storage.tsdb.path={folder / 'data'}",
@@ -234,8 +252,9 @@ def running_prometheus(folder: Path, history: Iterable[Series], exporters: Itera
         eventually(lambda: _is_ready(prometheus), "Prometheus is ready")
         yield prometheus
     finally:
-        process.terminate()
-        process.wait(timeout=20)
+        process.kill()
+        process.wait()
+        reservation.release()
 
 
 def _is_ready(prometheus: Prometheus) -> bool:

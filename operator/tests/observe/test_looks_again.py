@@ -41,7 +41,7 @@ def prometheus(exporter: Exporter, tmp_path_factory: pytest.TempPathFactory) -> 
 
 def settle(prometheus: Prometheus, exporter: Exporter) -> float:
     eventually(lambda: prometheus.holds(exporter), "Prometheus holds what the exporter shows")
-    return prometheus.now()
+    return prometheus.now(fresh=[exporter])
 
 
 async def test_past_looks_equal_those_that_were_made_live(

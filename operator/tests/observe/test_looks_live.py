@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -45,7 +46,7 @@ async def test_no_event_is_lost_or_counted_twice_whatever_befalls_the_exporters(
 ) -> None:
     steady, births, failing, dying = exporters.values()
     settle(prometheus, exporters.values())
-    first = prometheus.now()
+    first = prometheus.now(fresh=exporters.values())
 
     count(steady, 100)
     failing.is_failing = True
@@ -55,16 +56,16 @@ async def test_no_event_is_lost_or_counted_twice_whatever_befalls_the_exporters(
     births.clusters.append(Cluster("births", "cand_2_http", 20, instance="b"))  # as another replica of Envoy sees it
     settle(prometheus, (steady, births))
     eventually(lambda: failing.failures >= SCRAPES_TO_STALE, "scrapes fail")
-    second = prometheus.now()
+    second = prometheus.now(fresh=(steady, births))
 
     failing.is_failing = False
-    for cluster in steady.clusters:  # a restart that no scrape saw
-        cluster.completed, cluster.retried, cluster.errors = 7, 3, 1
-    for cluster in dying.clusters:  # a restart after a death, with fewer of everything than before
-        cluster.completed, cluster.retried, cluster.errors = 9, 4, 1
+    # A restart that no scrape saw; at once, for a scrape in the middle would see two.
+    steady.clusters = [replace(cluster, completed=7, retried=3, errors=1) for cluster in steady.clusters]
+    # A restart after a death, with fewer of everything than before.
+    dying.clusters = [replace(cluster, completed=9, retried=4, errors=1) for cluster in dying.clusters]
     dying.start()
     settle(prometheus, exporters.values())
-    third = prometheus.now()
+    third = prometheus.now(fresh=exporters.values())
 
     async def look(namespace: str, since: float, until: float) -> Arms | NoData:
         connection = Connection(prometheus.address)

@@ -12,7 +12,7 @@ from itertools import pairwise
 import httpx
 import pytest
 from modelrollout import errors, telemetry
-from modelrollout.observe import queries
+from modelrollout.observe import batching, queries
 from modelrollout.observe.batching import Question, Reader
 from modelrollout.observe.evidence import ArmCounts, Arms, LookAsk, LookData, NoData, Reason
 from modelrollout.observe.looks import read_history, read_look
@@ -366,7 +366,7 @@ def _total(counter: Counter) -> float:
 
 def answered(prometheus: Prometheus) -> float:
     """How many queries Prometheus says it was sent."""
-    lines = httpx.get(f"{prometheus.address}/metrics").text.splitlines()
+    lines = httpx.get(f"{prometheus.address}/metrics", timeout=60).text.splitlines()
     mine = [line for line in lines if line.startswith("prometheus_http_requests_total") and '"/api/v1/query"' in line]
     return sum(float(line.rpartition(" ")[2]) for line in mine)
 
@@ -406,7 +406,10 @@ async def test_askers_that_a_busy_machine_held_up_are_waited_for(reader: Reader,
     assert sent() - before == 7
 
 
-async def test_who_comes_after_the_answer_takes_it_along(reader: Reader, ask: LookAsk) -> None:
+async def test_who_comes_after_the_answer_takes_it_along(
+    reader: Reader, ask: LookAsk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batching, "KEPT_SECONDS", 600.0)  # longer than any machine stands still
     first = await read_look(reader, ask)
     before = sent()
 
@@ -432,7 +435,7 @@ async def test_the_same_free_query_of_many_rollouts_is_sent_once(reader: Reader,
     looks = await asyncio.gather(*(read_look(reader, one) for one in asks))
 
     assert [look.values for look in looks] == [{"depth": 7.0}] * 3
-    assert sent() - before == 7
+    assert sent() - before == 8
 
 
 async def test_one_failure_reaches_every_asker_and_nobody_afterwards(reader: Reader, prometheus: Prometheus) -> None:
