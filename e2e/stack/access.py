@@ -12,7 +12,7 @@ from pathlib import Path
 from e2e.stack import kubeconfigs, paths
 from e2e.stack.errors import CommandError
 
-SECONDS_FOR_A_COMMAND = 120
+SECONDS_FOR_A_COMMAND = 300
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from e2e.stack.errors import PartError, PortTakenError
 from e2e.stack.parts import Part
 
 SECONDS_BETWEEN_LOOKS = 0.05
-SECONDS_TO_STOP = 10
+SECONDS_TO_STOP = 30
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Process:
             raise PartError(self.part.name, f"ended with exit code {self.exit_code} after it was ready", self.log)
 
     def stop(self) -> None:
-        """SIGTERM, and SIGKILL if it is still there after ten seconds."""
+        """SIGTERM, and SIGKILL if it is still there after half a minute, as a kubelet does."""
         self._end(signal.SIGTERM)
 
     def kill(self) -> None:

@@ -40,7 +40,8 @@ class Settings:
     """How often Prometheus scrapes; the operator is told the same."""
     extra_targets: Mapping[str, str] = field(default_factory=dict)
     """Other exporters for Prometheus to scrape: job name to address, path included."""
-    ready_within_seconds: float = 90
+    ready_within_seconds: float = 300
+    """Of each part, from its own start. A busy machine is no failure."""
 
     @property
     def name(self) -> str:

@@ -16,7 +16,7 @@ from e2e.stack.errors import StackError, tail
 from e2e.stack.settings import Settings
 from e2e.stack.stack import Stack
 
-SECONDS_TO_COME_DOWN = 30
+SECONDS_TO_COME_DOWN = 120
 DETACH = "LOCAL_STACK_DETACH"
 
 

@@ -27,7 +27,7 @@ def test_every_part_tells_its_version_and_its_time(stack: Stack) -> None:
     assert set(stack.settings.parts()) < set(stack.times)
 
 
-def test_a_service_account_may_do_what_its_role_grants_and_nothing_else(stack: Stack) -> None:
+def test_a_service_account_may_do_what_its_role_grants_and_nothing_else(stack: Stack, eventually: Eventually) -> None:
     stack.kubectl("create", "namespace", "rights")
     stack.kubectl("create", "serviceaccount", "reader", "-n", "rights")
     stack.kubectl("create", "role", "reader", "-n", "rights", "--verb=get,list", "--resource=configmaps")
@@ -35,7 +35,14 @@ def test_a_service_account_may_do_what_its_role_grants_and_nothing_else(stack: S
 
     reader = stack.service_account_kubeconfig("rights", "reader")
 
-    assert "kube-root-ca.crt" in stack.kubectl("get", "configmaps", kubeconfig=reader)
+    def reads() -> bool:
+        try:
+            return "kube-root-ca.crt" in stack.kubectl("get", "configmaps", kubeconfig=reader)
+        except CommandError:
+            return False
+
+    # The API server hears of a new role, and the controller of a new namespace, a moment later.
+    eventually(reads, "the reader sees the ConfigMap that every namespace gets")
     for forbidden in (
         ("get", "secrets"),
         ("delete", "configmap", "kube-root-ca.crt"),
@@ -62,7 +69,7 @@ def test_a_namespace_goes_with_all_it_holds(stack: Stack) -> None:
     stack.kubectl("create", "namespace", "passing")
     stack.kubectl("create", "configmap", "inside", "-n", "passing")
 
-    stack.kubectl("delete", "namespace", "passing", "--timeout=60s")
+    stack.kubectl("delete", "namespace", "passing", "--timeout=240s")
 
     assert "inside" not in stack.kubectl("get", "configmaps", "--all-namespaces")
 
@@ -100,5 +107,5 @@ def test_a_second_stack_stands_on_a_given_cluster_with_its_own_mesh(
 
 def has_sample(stack: Stack, query: str) -> bool:
     url = f"{stack.prometheus_url}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=60) as answer:
         return bool(json.load(answer)["data"]["result"])

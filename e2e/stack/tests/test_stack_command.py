@@ -22,7 +22,7 @@ Eventually = Callable[[Callable[[], bool], str], None]
 
 
 def output(process: subprocess.Popen[str], exit_code: int = 0) -> str:
-    said, _ = process.communicate(timeout=120)
+    said, _ = process.communicate(timeout=300)
     assert process.returncode == exit_code, said
     return said
 
@@ -51,7 +51,9 @@ def test_up_status_logs_and_down(command: Command, control_plane: tuple[str, ...
 
     table = output(command("status", *which))
     for part in ("etcd", "kube-apiserver"):
-        assert re.search(rf"^{part} +\d+ +running +https?://127\.0\.0\.1:\d+ +\d+s +\d+$", table, re.MULTILINE), table
+        assert re.search(rf"^{part} +\d+ +running +https?://127\.0\.0\.1:\d+ +[\dm]+s +\d+$", table, re.MULTILINE), (
+            table
+        )
 
     assert "v1.36.3" in output(command("logs", "kube-apiserver", "--lines", "100000", *which))
     assert "no log of grafana" in output(command("logs", "grafana", *which), exit_code=2)
@@ -74,7 +76,7 @@ def test_nothing_is_left_however_it_ends(
     assert len([pid for pid in running if born(pid)]) == 2
 
     process.send_signal(how)
-    process.wait(timeout=60)
+    process.wait(timeout=300)
 
     eventually(lambda: not any(born(pid) for pid in running), f"every part has gone after {how.name}")
 

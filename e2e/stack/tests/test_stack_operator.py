@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from e2e.stack import CommandError, Process, Stack
 
 pytestmark = pytest.mark.stack
+
+Eventually = Callable[[Callable[[], bool], str], None]
 
 
 @pytest.fixture
@@ -32,13 +34,15 @@ def test_the_operator_has_the_charts_rights_and_no_more(stack: Stack, operator: 
         stack.kubectl("get", "secrets", kubeconfig=rights)
 
 
-def test_the_operator_comes_back_after_a_kill_and_takes_other_settings(stack: Stack, operator: Process) -> None:
+def test_the_operator_comes_back_after_a_kill_and_takes_other_settings(
+    stack: Stack, operator: Process, eventually: Eventually
+) -> None:
     operator.kill()
     operator.start()
-    assert operator.part.ready()
+    eventually(operator.part.ready, "it answers after the kill")
 
     other = stack.start_operator(environment={"MODELROLLOUT_LOG_FORMAT": "json"})
 
     assert not operator.is_running
-    assert other.part.ready()
-    assert other.log.read_text().startswith("{")
+    eventually(other.part.ready, "it answers with other settings")
+    eventually(lambda: other.log.read_text().startswith("{"), "its log is JSON")
