@@ -51,10 +51,14 @@ class Traffic:
 
     async def until_after(self, moment: float, count: int = 1, deadline: float = DEADLINE) -> list[Answer]:
         """The answers to requests sent after a moment, once there are so many."""
+        await self.until(lambda: len(self.after(moment)) >= count, deadline)
+        return self.after(moment)
+
+    async def until(self, is_so: Callable[[], bool], deadline: float = DEADLINE) -> None:
+        """Return when something is so of the answers."""
         async with asyncio.timeout(deadline):
-            while len(answers := self.after(moment)) < count:
+            while not is_so():
                 await asyncio.sleep(0.02)
-        return answers
 
 
 class World:

@@ -18,8 +18,9 @@ from e2e.minimesh.routing import Table, cluster_of
 from e2e.minimesh.settings import Settings
 
 _POLL = 0.002
-# Envoy reads a renamed file within milliseconds; this only bounds the wait when it hangs.
-_PATIENCE = 2.0
+# Envoy reads a renamed file within milliseconds. This only bounds the wait when it hangs: whoever gives up on one
+# that is merely slow tells clients of an edit that they do not see yet.
+_PATIENCE = 30.0
 # Seldon pushes every change of routes twice; its users count refusals in twos.
 _PUSHES = 2
 _CLUSTERS = "cluster_manager.cds"
@@ -42,7 +43,7 @@ class Proxy:
         self._count = 0
 
     async def __aenter__(self) -> Proxy:
-        timeout = aiohttp.ClientTimeout(total=1)
+        timeout = aiohttp.ClientTimeout(total=_PATIENCE)
         self._session = aiohttp.ClientSession(timeout=timeout)
         return self
 

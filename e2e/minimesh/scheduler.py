@@ -78,7 +78,9 @@ class Scheduler:
             return Failure(f"rpc error: code = FailedPrecondition desc = {text}", is_final=True)
         self._hold_back_or_release(experiment)
         self.accepted[experiment.name] = experiment
-        self._add(lambda: self._tell_of_edit(experiment))
+        # Known now, not when the event's turn comes: by then the proxy may be attached again.
+        is_silent = self._faults.scheduler is faults.Scheduler.DETACHED
+        self._add(lambda: self._tell_of_edit(experiment, is_silent))
         return None
 
     async def stop(self, name: str) -> Failure | None:
@@ -132,12 +134,12 @@ class Scheduler:
         elif old and new.candidates != old.candidates:
             self._shown_instead.pop(name, None)
 
-    async def _tell_of_edit(self, experiment: Experiment) -> None:
+    async def _tell_of_edit(self, experiment: Experiment, is_silent: bool) -> None:
         if self.accepted.get(experiment.name) != experiment:
             return  # edited again or stopped meanwhile: the later event tells
         facts = self._facts(experiment)
         self._told[experiment.name] = facts
-        if self._faults.scheduler is faults.Scheduler.DETACHED:
+        if is_silent or self._faults.scheduler is faults.Scheduler.DETACHED:
             return  # around a restart Seldon takes edits without any status write
         pushed = asyncio.create_task(self.push())
         if facts.is_active:

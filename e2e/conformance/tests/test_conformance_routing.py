@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from e2e.conformance.history import is_false, is_true
+from e2e.conformance.history import DEADLINE, is_false, is_true
 from e2e.conformance.world import Name, World
 from e2e.minimesh.crds import EXPERIMENTS, MODELS
 
@@ -65,8 +65,8 @@ async def test_the_split_follows_the_weights(world: World, name: Name) -> None:
 
     shares = await world.shares(a, 500)
 
-    # 500 requests at 20 %: 100 expected, standard deviation 9; 55..145 is five of them.
-    assert 55 <= shares[f":{b}_1:"] <= 145
+    # 500 requests at 20 %: 100 expected; outside of 45..160 in one of ten thousand million runs.
+    assert 45 <= shares[f":{b}_1:"] <= 160
     assert shares.total() == 500
 
 
@@ -90,16 +90,13 @@ async def test_weight_edits_reach_clients_before_true_and_without_errors(world: 
 
     async with world.traffic(a, per_second=50) as traffic, world.watching(EXPERIMENTS, experiment) as history:
         for edited in range(2, 12):
-            new, old = (b, a) if edited % 2 == 0 else (a, b)
+            new = (a, b)[edited % 2 == 0]
             await world.set_weights(experiment, {a: 100 * (new == a), b: 100 * (new == b)})
             await history.until_flapped(edited)
-            seen_true_at = time.monotonic()
-            await asyncio.sleep(0.2)
-            late = [answer for answer in traffic.after(seen_true_at) if answer.route == f":{old}_1:"]
-            assert late == [], "True was written before clients saw the edit"
+            after = await traffic.until_after(time.monotonic(), 10)
+            assert {answer.route for answer in after} == {f":{new}_1:"}, "True was written before clients saw the edit"
 
     assert traffic.errors == []
-    assert len(traffic.answers) > 100
 
 
 async def test_a_missing_arm_puts_everything_on_the_default(world: World, name: Name) -> None:
@@ -214,7 +211,7 @@ async def test_mirrors_copy_their_share_of_unpinned_requests(
 
 
 async def _until_counted(world: World, metric: str, least: float, **labels: str) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(DEADLINE):
         while (await world.envoy(metric, **labels) or 0) < least:
             await asyncio.sleep(0.05)
 

@@ -179,14 +179,21 @@ async def test_a_deleted_model_takes_candidates_away_before_activity(world: Worl
 
 async def test_deletion_is_marked_then_done(world: World, name: Name) -> None:
     a = await world.model(name("a"))
-    experiment = await world.experiment(name("e"), {a: 1}, default=a)
 
-    async with world.watching(EXPERIMENTS, experiment) as history:
-        began = time.monotonic()
-        await world.delete(EXPERIMENTS, experiment)
-        await history.until_deleted()
+    async def deleted() -> tuple[float, History]:
+        experiment = await world.experiment(name("e"), {a: 1}, default=a)
+        async with world.watching(EXPERIMENTS, experiment) as history:
+            began = time.monotonic()
+            await world.delete(EXPERIMENTS, experiment)
+            await history.until_deleted()
+        return time.monotonic() - began, history
 
-    assert time.monotonic() - began < 3.0  # well below the 4 s of an unknown one
+    took, history = await deleted()
+    tries = 1
+    while took >= 3.0:  # well below the 4 s of an unknown one, which every try would take
+        assert (tries := tries + 1) <= 3, f"the deletion took {took:.1f} s"
+        took, history = await deleted()
+
     marked = [obj for kind, obj in history.versions if kind == "MODIFIED" and "deletionTimestamp" in obj["metadata"]]
     assert generation(marked[0]) == 2
     assert history.versions[-1][0] == "DELETED"

@@ -110,9 +110,7 @@ async def test_a_load_can_be_made_to_fail_and_to_take_long(world: World, name: N
 
     await faults.put(f"/faults/load/{a}", json={"message": "out of memory"})
     await world.patch(MODELS, a, {"spec": world.model_spec(round="2")})
-    failed = await world.until(MODELS, a, is_false("Ready"))
-    while failed["status"]["conditions"][0]["message"] != "ModelFailed":
-        failed = await world.get(MODELS, a)
+    failed = await world.until(MODELS, a, lambda obj: obj["status"]["conditions"][0].get("message") == "ModelFailed")
     assert failed["status"]["conditions"][0]["reason"] == "rpc error: code = Internal desc = out of memory"
     assert (await world.ask(a)).route == f":{a}_1:"
 
