@@ -67,9 +67,12 @@ class Cluster:
             return None
 
     async def all(self, kind: Kind, namespace: str) -> list[Object]:
-        """All objects of the kind in the namespace."""
+        """All objects of the kind in the namespace; none of a kind that the API server does not serve."""
         call = self._objects.list_namespaced_custom_object(*_at(kind, namespace), _request_timeout=TIMEOUT)
-        listed = await _translated("list", kind, "", call)
+        try:
+            listed = await _translated("list", kind, "", call)
+        except errors.TargetMissing:
+            return []
         return list(listed["items"])
 
     async def serves(self, kind: Kind) -> bool:

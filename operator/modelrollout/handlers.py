@@ -191,7 +191,7 @@ async def _operate(chosen: process_settings.Settings, namespaces: list[str], all
         leads = elector.is_certain if elector else _alone
         telemetry.LEADER.set_function(leads)
         async with health.answering(chosen.host, chosen.health_port, leads):
-            await kinds.wait_for_all(Cluster(client))
+            await kinds.wait_for(Cluster(client), ROLLOUT)
             work = partial(_work, Cluster(client, leads), chosen, namespaces, all_namespaces)
             await (leader.lead(elector, work) if elector else work())
 
@@ -199,16 +199,38 @@ async def _operate(chosen: process_settings.Settings, namespaces: list[str], all
 async def _work(
     cluster: Cluster, chosen: process_settings.Settings, namespaces: list[str], all_namespaces: bool
 ) -> None:
-    """kopf with all handlers, until a signal comes."""
+    """Follow the rollouts until a signal comes. Raises TargetMissing when a kind was taken away."""
+    while await _follow_all(cluster, chosen, namespaces, all_namespaces):
+        log.info("begins anew: all kinds of Seldon are there now")
+
+
+async def _follow_all(
+    cluster: Cluster, chosen: process_settings.Settings, namespaces: list[str], all_namespaces: bool
+) -> bool:
+    """kopf with all handlers. True when it ended because kinds of Seldon have come that it began without.
+
+    Without them it still says so in every status, and lets go of rollouts that are deleted.
+    """
+    coming = await kinds.coming(cluster)
     reader = Reader()
     controller = Controller(cluster, reader, chosen, time.time)
-    await kopf.operator(
-        registry=build(controller, Wakes()),
-        standalone=True,
-        clusterwide=all_namespaces,
-        namespaces=namespaces,
-    )
-    await reader.close()
+    try:
+        await kopf.operator(
+            registry=build(controller, Wakes()),
+            standalone=True,
+            clusterwide=all_namespaces,
+            namespaces=namespaces,
+            stop_flag=coming,
+        )
+        return coming is not None and coming.done() and not coming.cancelled()
+    except Exception as failed:
+        if getattr(failed, "status", None) == 404:  # kopf's own class for it is private
+            raise await kinds.gone(cluster) from failed
+        raise
+    finally:
+        if coming is not None:
+            coming.cancel()
+        await reader.close()
 
 
 def _elector(chosen: process_settings.Settings, cluster: Cluster) -> Elector | None:

@@ -1,4 +1,4 @@
-"""Are the kinds there that the operator follows? kopf, started without them, would stay deaf when they come."""
+"""Are the kinds there that the operator follows? kopf looks once, at its start: later ones it does not hear of."""
 
 import asyncio
 import logging
@@ -7,6 +7,7 @@ from modelrollout import errors
 from modelrollout.cluster import EXPERIMENT, MODEL, ROLLOUT, Cluster, Kind
 
 POLL_SECONDS = 2.0
+SELDONS = (EXPERIMENT, MODEL)
 
 log = logging.getLogger(__name__)
 
@@ -17,23 +18,34 @@ CURES: dict[Kind, str] = {
 }
 
 
-async def wait_for_all(cluster: Cluster) -> None:
-    """Returns when the API server serves every kind. Says what it waits for, once for each thing that is wrong."""
+async def wait_for(cluster: Cluster, *kinds: Kind) -> None:
+    """Returns when the API server serves all of them. Says what it waits for, once for each thing that is wrong."""
     said = ""
-    while wrong := await _wrong(cluster):
+    while wrong := await _missing(cluster, *kinds):
         if wrong != said:
             log.warning("waits: %s", wrong)
             said = wrong
         await asyncio.sleep(POLL_SECONDS)
 
 
-async def _wrong(cluster: Cluster) -> str:
-    """One sentence; empty when all is well."""
+async def coming(cluster: Cluster) -> asyncio.Task[None] | None:
+    """Done when all kinds of Seldon are there; None when they are there now."""
+    return asyncio.create_task(wait_for(cluster, *SELDONS)) if await _missing(cluster, *SELDONS) else None
+
+
+async def gone(cluster: Cluster) -> errors.TargetMissing:
+    """Why a watch found nothing to watch any more."""
+    wrong = await _missing(cluster, ROLLOUT, *SELDONS)
+    return errors.TargetMissing(f"a kind was taken away: {wrong or 'it is there again by now'}")
+
+
+async def _missing(cluster: Cluster, *kinds: Kind) -> str:
+    """What is wrong with the first of them that is not served, in one sentence; empty when all is well."""
     try:
-        for kind, cure in CURES.items():
+        for kind in kinds:
             if not await cluster.serves(kind):
                 name = f"{kind.plural}.{kind.group}"
-                return f"this cluster does not serve {name} in version {kind.version}: {cure}"
+                return f"this cluster does not serve {name} in version {kind.version}: {CURES[kind]}"
     except errors.ClusterUnavailable as failed:
         return str(failed)
     return ""
