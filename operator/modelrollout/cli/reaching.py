@@ -13,6 +13,7 @@ OLDEST_KUBECTL = 26
 MOST_SKEW = 1  # minor versions
 MOST_DRIFT_SECONDS = 5.0
 ABOUT = "cluster"
+CURE = "check the context (kubectl config current-context), the network and --kubeconfig"
 
 
 def reach(door: Kubectl) -> tuple[bool, list[Check]]:
@@ -29,12 +30,13 @@ def versions(told: dict[str, Any], trouble: str) -> list[Check]:
     """What `kubectl version -o json` said, and what it complained of."""
     client, server = told.get("clientVersion") or {}, told.get("serverVersion")
     mine = _minor(client)
+    if not client and trouble:  # with a kubeconfig that it cannot follow, it does not even say who it is
+        return [checks.bad(ABOUT, f"kubectl cannot ask the cluster: {trouble.removeprefix('error: ')}", CURE)]
     if mine < OLDEST_KUBECTL:
         sentence = f"kubectl {client.get('gitVersion', 'of an unknown version')} is too old"
         return [checks.bad(ABOUT, sentence, f"install kubectl 1.{OLDEST_KUBECTL} or newer")]
     if server is None:
-        cure = "check the context (kubectl config current-context), the network and --kubeconfig"
-        return [checks.bad(ABOUT, f"the cluster does not answer: {trouble or 'no reason was given'}", cure)]
+        return [checks.bad(ABOUT, f"the cluster does not answer: {trouble or 'no reason was given'}", CURE)]
     sentence = f"kubectl {client['gitVersion']}, Kubernetes {server['gitVersion']}"
     if abs(mine - _minor(server)) > MOST_SKEW:
         cure = "take a kubectl of the cluster's version: further apart they are not supported"

@@ -44,6 +44,13 @@ def test_kubectl_and_the_cluster_must_go_together(client: str, server: str | Non
     assert bool(said.cure) == (mark is not Mark.GOOD)
 
 
+def test_a_context_that_does_not_exist_is_no_old_kubectl() -> None:
+    [said] = reaching.versions({}, 'error: context "elsewhere" does not exist')
+
+    assert (said.mark, said.sentence) == (Mark.BAD, 'kubectl cannot ask the cluster: context "elsewhere" does not exist')
+    assert "--kubeconfig" in said.cure
+
+
 def test_a_clock_that_differs_by_less_than_it_can_tell_does_not_drift() -> None:
     told = "2023-11-14T22:13:20Z"  # NOW, in whole seconds
 
