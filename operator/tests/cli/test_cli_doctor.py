@@ -47,7 +47,10 @@ def test_kubectl_and_the_cluster_must_go_together(client: str, server: str | Non
 def test_a_context_that_does_not_exist_is_no_old_kubectl() -> None:
     [said] = reaching.versions({}, 'error: context "elsewhere" does not exist')
 
-    assert (said.mark, said.sentence) == (Mark.BAD, 'kubectl cannot ask the cluster: context "elsewhere" does not exist')
+    assert (said.mark, said.sentence) == (
+        Mark.BAD,
+        'kubectl cannot ask the cluster: context "elsewhere" does not exist',
+    )
     assert "--kubeconfig" in said.cure
 
 
