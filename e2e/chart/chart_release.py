@@ -115,4 +115,4 @@ def establish(stack: Stack, definitions: list[Object]) -> None:
     """Creates the definitions and waits until the API server serves their kinds."""
     stack.kubectl("create", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": definitions}))
     names = [f"crd/{each['metadata']['name']}" for each in definitions]
-    stack.kubectl("wait", "--for=condition=Established", "--timeout=60s", *names)
+    stack.kubectl("wait", "--for=condition=Established", "--timeout=240s", *names)

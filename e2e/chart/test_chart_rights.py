@@ -86,6 +86,15 @@ def _rights(stack: Stack, namespace: str, account: Path) -> set[str]:
     }
 
 
+def _until_rights(stack: Stack, namespace: str, account: Path, rights: set[str]) -> None:
+    """The API server hears of new roles, and of those of the test before that are gone, a moment later."""
+
+    def others() -> str:
+        return f"too many or too few: {sorted(_rights(stack, namespace, account) ^ rights)}"
+
+    waiting.until(lambda: _rights(stack, namespace, account) == rights, f"its rights in {namespace}", describe=others)
+
+
 # -- of the operator
 
 
@@ -93,8 +102,8 @@ def _rights(stack: Stack, namespace: str, account: Path) -> set[str]:
 def test_the_account_has_these_rights_in_its_namespace_and_no_other(stack: Stack, release: Release) -> None:
     account = release.account()
 
-    assert _rights(stack, stack.namespace, account) == RIGHTS | LEASE
-    assert _rights(stack, "other", account) == set()
+    _until_rights(stack, stack.namespace, account, RIGHTS | LEASE)
+    _until_rights(stack, "other", account, set())
     assert {question: release.may(question, kubeconfig=account) for question in ANSWERS} == ANSWERS
 
 
@@ -106,9 +115,9 @@ def test_the_rights_are_where_it_watches_with_the_named_secrets(stack: Stack, re
     account = release.account()
 
     for namespace in ("one", "two"):
-        assert _rights(stack, namespace, account) == RIGHTS | {"get /secrets prom-auth"}
-    assert _rights(stack, stack.namespace, account) == LEASE
-    assert _rights(stack, "other", account) == set()
+        _until_rights(stack, namespace, account, RIGHTS | {"get /secrets prom-auth"})
+    _until_rights(stack, stack.namespace, account, LEASE)
+    _until_rights(stack, "other", account, set())
 
 
 @pytest.mark.parametrize("installed", [["clusterWide=true", *ALONE]], indirect=True)
@@ -117,7 +126,7 @@ def test_the_rights_are_everywhere_when_it_is_cluster_wide(stack: Stack, release
     account = release.account()
 
     for namespace in (stack.namespace, "one", "other"):
-        assert _rights(stack, namespace, account) == RIGHTS
+        _until_rights(stack, namespace, account, RIGHTS)
 
 
 # -- of people

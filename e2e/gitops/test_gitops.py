@@ -34,7 +34,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     chosen = Settings(directory=tmp_path_factory.mktemp("gitops") / "stack", namespace=NAMESPACE)
     with Stack(chosen) as running:
         SERVER_SIDE.apply(running, *chart(running))
-        running.kubectl("wait", "--for=condition=Established", "--timeout=60s", "crd/modelrollouts.modelrollout.io")
+        running.kubectl("wait", "--for=condition=Established", "--timeout=240s", "crd/modelrollouts.modelrollout.io")
         managers = running.part("kube-controller-manager")
         managers.kill()  # its garbage collector learns of the new kind at its start
         managers.start()
@@ -59,7 +59,7 @@ def models(stack: Stack) -> Story:
     story.baseline, story.candidate = ARTEFACTS
     for model in example("Model"):
         story.make_model(model["metadata"]["name"], storage(ARTEFACTS[model["metadata"]["name"]]))
-    story.until(lambda: all(map(story.model_is_ready, ARTEFACTS)), "both models are ready", 60)
+    story.until(lambda: all(map(story.model_is_ready, ARTEFACTS)), "both models are ready")
     return story
 
 

@@ -21,7 +21,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     without = frozenset({"kube-controller-manager", "mlserver", "minimesh", "envoy", "prometheus"})
     with Stack(Settings(directory=tmp_path_factory.mktemp("api"), namespace="default", without=without)) as stack:
         stack.kubectl("create", "-f", str(DEFINITION))
-        stack.kubectl("wait", "--for=condition=Established", "--timeout=60s", "-f", str(DEFINITION))
+        stack.kubectl("wait", "--for=condition=Established", "--timeout=240s", "-f", str(DEFINITION))
         yield stack
 
 
