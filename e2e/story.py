@@ -33,6 +33,7 @@ MODELS = ("mlops.seldon.io", "v1alpha1", "models")
 EVENTS = ("events.k8s.io", "v1", "events")
 SECONDS_TO_TAKE_UP = 240.0
 PER_SECOND = 60.0
+AT_ONCE = 60  # with more under way clients wait: requests that a busy machine cannot serve would fail one day
 
 
 class Story:
@@ -207,7 +208,13 @@ class Story:
         """Clients of the baseline's name, whom somebody answers already."""
         model = name or self.baseline
         traffic = Traffic(
-            self.stack.data_plane_url, model, per_second, longest_seconds=1800, labelling=labelling, windows=windows
+            self.stack.data_plane_url,
+            model,
+            per_second,
+            longest_seconds=1800,
+            labelling=labelling,
+            windows=windows,
+            most_at_once=AT_ONCE,
         )
         with traffic:
             self.until(lambda: len(traffic.seen().answers) > per_second, "clients are answered", SECONDS_TO_TAKE_UP)

@@ -150,6 +150,13 @@ def _everything_is_seen(plugin: Plugin, story: Story) -> None:
         "error: there is no rollout 'absent' there: look for it with kubectl modelrollout list -A\n"
     )
     assert 'verbs: ["get"]' in plugin("abort", name, "--as", NOBODY, code=1)
+    kinds = ("modelrollouts.modelrollout.io", "models.mlops.seldon.io", "experiments.mlops.seldon.io")
+    for most in (1, 3):
+        user = f"{name}-sees-{most}"
+        story.kubectl("create", "role", user, "--verb=get", f"--resource={','.join(kinds[:most])}")
+        story.kubectl("create", "rolebinding", user, f"--role={user}", f"--user={user}")
+    assert f"Model {story.candidate} ready" in plugin("get", name, "--as", f"{name}-sees-3")
+    assert f"not known: {name}-sees-1 may not get experiments" in plugin("get", name, "--as", f"{name}-sees-1")
 
 
 def plugin_completes(plugin: Plugin, *words: str) -> str:
