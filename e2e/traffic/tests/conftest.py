@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from traffic_mesh import Mesh
 
-from e2e.stack import Settings, Stack
+from e2e.stack import Settings, Stack, ports
 
 # Nothing here needs them, and two cores are few.
 _WITHOUT = frozenset({"kube-controller-manager", "prometheus"})
@@ -21,3 +21,11 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
             found.serve(model, artefact)
         found.split("pair", "blue", "green")
         yield found
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """One that nobody listens on, and that the kernel gives to nobody's connection meanwhile."""
+    reservation = ports.reserve()
+    yield reservation.ports.prometheus
+    reservation.release()

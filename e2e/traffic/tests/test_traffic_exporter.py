@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import urllib.request
 
 import pytest
@@ -67,14 +66,12 @@ def test_arms_without_end_do_not_make_series_without_end() -> None:
     assert len({sample.labels["version"] for sample in series}) == MOST_ARMS + 1
 
 
-def test_the_page_is_there_while_it_is_served_and_says_what_its_numbers_mean() -> None:
+def test_the_page_is_there_while_it_is_served_and_says_what_its_numbers_mean(port: int) -> None:
     exporter = Exporter("e")
     exporter.answered(ANSWER)
     exporter.told(outcome(True, 12.0))
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port = listening.getsockname()[1]
     with exporter.serve(port):
-        page = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10).read().decode()
+        page = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60).read().decode()
 
     families = {family.name: family for family in text_string_to_metric_families(page)}
     assert {name for name in families if not name.endswith("_created")} == {
