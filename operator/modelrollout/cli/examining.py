@@ -1,7 +1,7 @@
 """What the doctor asks, in which order; a question that cannot be asked is a line in the list, never the end of it."""
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,13 +22,12 @@ HEALTH = "resource.customizations.health.modelrollout.io_ModelRollout"
 
 @dataclass(frozen=True)
 class Ground:
-    """Where the doctor stands: how to ask, of which namespace, and the operators that were found."""
+    """Where the doctor stands: how to ask, of which namespace, and what time the cluster has."""
 
     door: Kubectl
     namespace: str
     options: argparse.Namespace
     now: float
-    operators: tuple[Operator, ...] = ()
 
 
 def examine(options: argparse.Namespace) -> Iterator[list[Check]]:
@@ -36,17 +35,15 @@ def examine(options: argparse.Namespace) -> Iterator[list[Check]]:
     if options.prometheus:
         metering.connection(options)
     door = _door(options)
-    try:
-        reachable, said = reaching.reach(door)
-    except Refused as refused:
-        reachable, said = False, [checks.bad(reaching.ABOUT, str(refused), "")]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        known = pool.submit(_known, door, options.namespace)
+        reachable, said = _reached(door)
     if not reachable:
         yield said
         if options.prometheus:
             yield _said(metering.ABOUT, lambda: metering.check(options, options.namespace or "default", [], []))
         return
-    namespace = options.namespace or reaching.namespace_of(door)
-    drift, told = reaching.who(door, namespace)
+    namespace, drift, told = known.result()
     yield [*said, *told]
     yield from _in_cluster(Ground(door, namespace, options, asking.now() + drift))
 
@@ -57,23 +54,37 @@ def _door(options: argparse.Namespace) -> Kubectl:
     return replace(door, flags=(*door.flags, PATIENCE))
 
 
+def _reached(door: Kubectl) -> tuple[bool, list[Check]]:
+    try:
+        return reaching.reach(door)
+    except Refused as refused:
+        return False, [checks.bad(reaching.ABOUT, str(refused), "")]
+
+
+def _known(door: Kubectl, asked: str | None) -> tuple[str, float, list[Check]]:
+    """The namespace to look at, how many seconds the cluster's clock is ahead, and who asks. Raises Refused."""
+    namespace = asked or reaching.namespace_of(door)
+    return namespace, *reaching.who(door, namespace)
+
+
 def _in_cluster(ground: Ground) -> Iterator[list[Check]]:
-    found, said = _operators(ground)
-    ground = replace(ground, operators=tuple(found))
-    rollouts: list[Any] = []
-    steps: list[tuple[str, Callable[[], list[Check]]]] = [
-        (installation.ABOUT_DEFINITION, lambda: installation.definition(ground.door)),
-        (installation.ABOUT_OPERATOR, lambda: [*said, *_of_operators(ground)]),
-        (ABOUT_YOU, lambda: _rights(ground)),
-        (serving.ABOUT, lambda: serving.seldon(ground.door, ground.namespace)),
-        (serving.ABOUT_ROLLOUTS, lambda: _rollouts(ground, rollouts)),
-    ]
     # kubectl takes a tenth of a second each, most of it to start.
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        answers = [pool.submit(_said, about, step) for about, step in steps]
+        seen = pool.submit(_operators, ground)
+        rollouts: list[Any] = []
+        steps: list[tuple[str, Callable[[], list[Check]]]] = [
+            (installation.ABOUT_DEFINITION, lambda: installation.definition(ground.door)),
+            (installation.ABOUT_OPERATOR, lambda: [*seen.result()[1], *_of_operators(ground, seen.result()[0])]),
+            (ABOUT_YOU, lambda: _rights(ground)),
+            (serving.ABOUT, lambda: serving.seldon(ground.door, ground.namespace)),
+            (serving.ABOUT_ROLLOUTS, lambda: _rollouts(ground, seen.result()[0], rollouts)),
+            (ABOUT_ARGO, lambda: argo_cd(ground.door)),
+        ]
+        *answers, of_argo = [pool.submit(_said, about, step) for about, step in steps]
         yield from (answer.result() for answer in answers)
-    yield _said(metering.ABOUT, lambda: metering.check(ground.options, ground.namespace, ground.operators, rollouts))
-    yield _said(ABOUT_ARGO, lambda: argo_cd(ground.door))
+        asked = (ground.options, ground.namespace, seen.result()[0], rollouts)
+        yield _said(metering.ABOUT, lambda: metering.check(*asked))
+        yield of_argo.result()
 
 
 def _said(about: str, step: Callable[[], list[Check]]) -> list[Check]:
@@ -101,9 +112,9 @@ def _operators(ground: Ground) -> tuple[list[Operator], list[Check]]:
     return [], [checks.bad(about, f"no operator runs {where}", installation.INSTALL_ALL)]
 
 
-def _of_operators(ground: Ground) -> list[Check]:
+def _of_operators(ground: Ground, found: Sequence[Operator]) -> list[Check]:
     said: list[Check] = []
-    for one in ground.operators:
+    for one in found:
         said += installation.state(ground.door, one, ground.namespace, ground.now)
         ask = partial(installation.rights_of, ground.door, one, ground.namespace)
         said += _said(installation.ABOUT_OPERATOR, ask)
@@ -130,17 +141,17 @@ def _rights(ground: Ground) -> list[Check]:
     return said
 
 
-def _rollouts(ground: Ground, found: list[Any]) -> list[Check]:
+def _rollouts(ground: Ground, operators: Sequence[Operator], found: list[Any]) -> list[Check]:
     """What stands in their way; what was `found` is left for the next questions."""
     found += serving.rollouts_of(ground.door, ground.namespace)
-    said = _secrets(ground, found)
+    said = _secrets(ground, operators, found)
     return said + serving.rollouts(found, serving.models_of(ground.door, ground.namespace), ground.namespace)
 
 
-def _secrets(ground: Ground, rollouts: list[Any]) -> list[Check]:
+def _secrets(ground: Ground, operators: Sequence[Operator], rollouts: list[Any]) -> list[Check]:
     """Whether the operator may read the credentials that rollouts name."""
     named = {seeking.at(one, "spec", "prometheus", "secretRef", "name") for one in rollouts} - {None}
-    mine = [one for one in ground.operators if one.covers(ground.namespace)]
+    mine = [one for one in operators if one.covers(ground.namespace)]
     return [check for one in mine for check in installation.secrets(ground.door, one, ground.namespace, sorted(named))]
 
 

@@ -10,6 +10,7 @@ from modelrollout.cli.screen import Screen
 from modelrollout.cli.views import Rollout
 
 PARTS_SECONDS = 5.0
+DRAWN = ("table", "wide")
 BETWEEN = {"json": "", "yaml": "---\n", "name": ""}  # forms for machines: every change is one document after this
 
 
@@ -26,7 +27,8 @@ def run(options: argparse.Namespace) -> int:
     """Show it once, or until it is gone."""
     kubectl, shown, newest = kube.door(options), screen.of(options), _Newest()
     if not options.watch:
-        screen.show(_text(kubectl.rollout(options.name), kubectl, shown, options.output, newest))
+        found = newest.with_rollout(kubectl, options.name) if options.output in DRAWN else kubectl.rollout(options.name)
+        screen.show(_text(found, kubectl, shown, options.output, newest))
         return 0
 
     def text_of(found: views.Json) -> str:
@@ -44,6 +46,12 @@ class _Newest:
 
     until: float = 0.0
     parts: tuple[Part, ...] = ()
+
+    def with_rollout(self, kubectl: Kubectl, name: str) -> views.Json:
+        """The rollout, asked for together with them."""
+        found, self.parts = parts.read_with(kubectl, name)
+        self.until = clock.now() + PARTS_SECONDS
+        return found
 
     def of(self, kubectl: Kubectl, rollout: Rollout, now: float) -> tuple[Part, ...]:
         if now >= self.until:

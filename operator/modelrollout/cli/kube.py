@@ -7,7 +7,8 @@ import os
 import select
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -45,6 +46,24 @@ class Kubectl:
             return subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
         except FileNotFoundError:
             raise Refused(failures.NO_KUBECTL) from None
+
+    @contextmanager
+    def asking(self, *arguments: str) -> Iterator[Callable[[], subprocess.CompletedProcess[str]]]:
+        """A kubectl that runs beside what is done meanwhile: what is called comes back with it finished.
+
+        It is ended when nobody asks for its answer. Raises Refused only when there is no kubectl.
+        """
+        running = self._started(arguments, subprocess.PIPE)
+
+        def answer() -> subprocess.CompletedProcess[str]:
+            out, complaint = (text.decode(errors="replace") for text in running.communicate())
+            return subprocess.CompletedProcess(arguments, running.returncode, out, complaint)
+
+        with running:
+            try:
+                yield answer
+            finally:
+                running.kill()
 
     def command(self, *arguments: str, namespaced: bool = True) -> list[str]:
         """The whole command line."""
@@ -89,7 +108,7 @@ class Kubectl:
             finally:
                 running.kill()
 
-    def _started(self, arguments: Sequence[str], complaint: IO[str]) -> subprocess.Popen[bytes]:
+    def _started(self, arguments: Sequence[str], complaint: IO[str] | int) -> subprocess.Popen[bytes]:
         try:
             return subprocess.Popen(self.command(*arguments), stdout=subprocess.PIPE, stderr=complaint)
         except FileNotFoundError:

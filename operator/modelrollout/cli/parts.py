@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from modelrollout.cli import failures
+from modelrollout.cli import failures, views
 from modelrollout.cli.kube import Kubectl
 from modelrollout.cli.views import Rollout
 
 GROUP = "mlops.seldon.io"
+Object = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,7 @@ class Part:
 
 def read(kubectl: Kubectl, rollout: Rollout) -> tuple[Part, ...]:
     """The Experiment, the baseline and the candidate, in one call. What may not be read is not known."""
-    wanted = [("Experiment", rollout.experiment), ("Model", rollout.baseline), ("Model", rollout.candidate)]
-    wanted = [(kind, name) for kind, name in wanted if name]
+    wanted = _wanted(rollout)
     arguments = ["get", *(f"{kind.lower()}s.{GROUP}/{name}" for kind, name in wanted)]
     done = kubectl.ask(*arguments, "--ignore-not-found", "-o", "json")
     found = _objects(done.stdout)
@@ -33,7 +33,27 @@ def read(kubectl: Kubectl, rollout: Rollout) -> tuple[Part, ...]:
     return tuple(_part(kind, name, found, why) for kind, name in wanted)
 
 
-def _part(kind: str, name: str, found: Sequence[Mapping[str, Any]], why: str) -> Part:
+def read_with(kubectl: Kubectl, name: str) -> tuple[Object, tuple[Part, ...]]:
+    """A rollout and the same, asked at one time: kubectl takes longer to start than to ask. Raises Refused.
+
+    Before the rollout is there nobody knows which: all of its namespace are asked for, and those of the rollout by
+    their names when that is not allowed.
+    """
+    with kubectl.asking("get", f"experiments.{GROUP},models.{GROUP}", "-o", "json") as answer:
+        found = kubectl.rollout(name)
+        rollout, done = views.rollout(found), answer()
+    if done.returncode:
+        return found, read(kubectl, rollout)
+    known = _objects(done.stdout)
+    return found, tuple(_part(kind, one, known, "") for kind, one in _wanted(rollout))
+
+
+def _wanted(rollout: Rollout) -> list[tuple[str, str]]:
+    named = [("Experiment", rollout.experiment), ("Model", rollout.baseline), ("Model", rollout.candidate)]
+    return [(kind, name) for kind, name in named if name]
+
+
+def _part(kind: str, name: str, found: Sequence[Object], why: str) -> Part:
     mine = [one for one in found if one.get("kind") == kind and one["metadata"]["name"] == name]
     if not mine:
         return Part(kind, name, None, why) if why else Part(kind, name, False, "does not exist")
@@ -45,7 +65,7 @@ def _part(kind: str, name: str, found: Sequence[Mapping[str, Any]], why: str) ->
     return Part(kind, name, ready.get("status") == "True", said)
 
 
-def _objects(text: str) -> list[Mapping[str, Any]]:
+def _objects(text: str) -> list[Object]:
     """The objects that kubectl printed: none, one, or a list."""
     if not text.strip():
         return []

@@ -16,6 +16,13 @@ def one(door: Kubectl, resource: str, name: str, namespaced: bool = True) -> Obj
     return found
 
 
+def named(door: Kubectl, resource: str, names: Sequence[str]) -> dict[str, Object]:
+    """Those of the objects with these names that exist, by name. Raises Refused."""
+    text = door.run("get", resource, *names, "-o", "json", "--ignore-not-found")
+    found = json.loads(text) if text.strip() else {"items": []}
+    return {name(one): one for one in found.get("items", [found])}
+
+
 def all_of(door: Kubectl, resource: str, *more: str, namespaced: bool = True) -> list[Object]:
     """The objects of a namespace, or with `--all-namespaces` of all. Raises Refused."""
     listed: list[Object] = door.get(resource, "", *more, namespaced=namespaced)["items"]

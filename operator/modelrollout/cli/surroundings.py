@@ -1,8 +1,10 @@
 """Would the cluster take these rollouts, and could they begin there? Asked of a real API server; nothing is changed."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from modelrollout.api import crd
@@ -14,22 +16,32 @@ from modelrollout.cli.manifests import Manifest, Path
 from modelrollout.cli.refusals import Refused
 from modelrollout.cli.serving import EXPERIMENTS, MODELS
 
+AT_ONCE = 4
+Step = Callable[[Kubectl, Checked], Iterator[Finding]]
+
 
 def check(door: Kubectl, rollouts: Sequence[Checked], others: Sequence[Manifest]) -> list[Finding]:
-    """What the cluster has against these rollouts; Models among the `others` may be on their way. Raises Refused."""
+    """What the cluster has against these rollouts; Models among the `others` may be on their way."""
     coming = {(one.namespace, one.name) for one in others if one.kind == "Model"}
-    return [finding for one in rollouts for finding in _rollout(door, one, coming)]
+    # kubectl takes longer to start than to ask.
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        answers = pool.map(lambda step: _said(door, *step), [step for one in rollouts for step in _steps(one, coming)])
+        return list(dict.fromkeys(finding for answer in answers for finding in answer))
 
 
-def _rollout(door: Kubectl, checked: Checked, coming: set[tuple[str, str]]) -> Iterator[Finding]:
-    place = replace(door, namespace=checked.manifest.namespace or door.namespace)
+def _steps(checked: Checked, coming: set[tuple[str, str]]) -> list[tuple[Checked, Step]]:
+    """What is asked about one rollout; about one that breaks a rule only whether it would be taken."""
+    steps: list[Step] = [_taken]
+    if checked.spec is not None:
+        steps += [partial(_models, coming=coming), _experiment]
+    return [(checked, step) for step in steps]
+
+
+def _said(door: Kubectl, checked: Checked, step: Step) -> list[Finding]:
     try:
-        yield from _taken(place, checked)
-        if checked.spec is not None:
-            yield from _models(place, checked, coming)
-            yield from _experiment(place, checked)
+        return list(step(replace(door, namespace=checked.manifest.namespace or door.namespace), checked))
     except Refused as refused:
-        yield checked.finding(Level.ERROR, f"the cluster cannot be asked: {refused}")
+        return [checked.finding(Level.ERROR, f"the cluster cannot be asked: {refused}")]
 
 
 def _taken(door: Kubectl, checked: Checked) -> Iterator[Finding]:
@@ -45,8 +57,9 @@ def _models(door: Kubectl, checked: Checked, coming: set[tuple[str, str]]) -> It
     assert checked.spec is not None
     arms: list[tuple[str, Path]] = [(checked.spec.baseline.name, ("spec", "baseline", "name"))]
     arms += [(one.name, ("spec", "candidates", at, "name")) for at, one in enumerate(checked.spec.candidates)]
+    there = seeking.named(door, MODELS, list(dict.fromkeys(name for name, _ in arms)))
     for name, path in arms:
-        found = seeking.one(door, MODELS, name)
+        found = there.get(name)
         if found is None and (checked.manifest.namespace, name) not in coming:
             yield checked.finding(Level.ERROR, f"Model {name} does not exist: create it, or correct its name", path)
         elif found is not None and not seeking.is_true(found, "ModelReady"):
