@@ -70,7 +70,7 @@ class Traffic(Contract):
     experiment_uid: str | None = Field(None, max_length=64, description="The Experiment that was written.")
     seen: list[int] = Field([], max_length=16, description="Requests per arm since then: baseline, then candidates.")
     under_way: list[int] = Field(
-        [], max_length=16, description="The most requests per arm that were not answered yet at one time since then."
+        [], max_length=16, description="How many more requests per arm are under way now than then; below 0: fewer."
     )
     mismatch: bool = Field(False, description="Clients' traffic contradicts the written weights.")
 

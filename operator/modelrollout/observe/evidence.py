@@ -104,7 +104,7 @@ class ArmCounts:
     """Upper edge in ms to requests that took at most so long, infinity to all. An edge that the histogram does not
     have is absent. Empty when latency was not asked for."""
     under_way: float = 0.0
-    """Requests that were not over yet when the block began or when it ended, whichever was more."""
+    """How many more requests were under way when the block ended than when it began; below 0: fewer."""
 
 
 @dataclass(frozen=True)

@@ -74,11 +74,9 @@ def _form(template: Template) -> Callable[[str, Iterable[str], float], str]:
             return anchored
         case Template.RETURNED:
             return returned
-        case Template.UNDER_WAY:
-            return at_an_end
         case Template.UNBROKEN:
             return unbroken
-        case Template.CHANGE:
+        case Template.CHANGE | Template.UNDER_WAY:
             return change
     return increments
 
@@ -126,9 +124,9 @@ def unbroken(selector: str, by: Iterable[str], block_seconds: float) -> str:
 
 
 def change(selector: str, by: Iterable[str], block_seconds: float) -> str:
-    """How much sums changed in the block, up or down; newborn ones from zero.
+    """How much sums and gauges changed in the block, up or down; newborn ones from zero.
 
-    Whether they began again they cannot say themselves: a counter beside them must (`unbroken`).
+    Whether sums began again they cannot say themselves: a counter beside them must (`unbroken`).
     """
     return f"sum by ({', '.join(by)}) ({changed(selector, block_seconds)})"
 
@@ -137,12 +135,6 @@ def changed(selector: str, block_seconds: float) -> str:
     """The same for each series by itself."""
     last = f"last_over_time({selector}[{duration(block_seconds)}])"
     return f"{last} - {_anchor(selector, block_seconds)} or {last}"
-
-
-def at_an_end(selector: str, by: Iterable[str], block_seconds: float) -> str:
-    """What gauges stood at when the block began or when it ended, whichever was more."""
-    last, anchor = f"last_over_time({selector}[{duration(block_seconds)}])", _anchor(selector, block_seconds)
-    return f"sum by ({', '.join(by)}) ({last} > {anchor} or {anchor} or {last})"
 
 
 def growth(selector: str, by: Iterable[str], step_seconds: float) -> str:

@@ -5,11 +5,12 @@ nothing, and still gets what clients send who pin it by `x-seldon-route`. There 
 half of what it was, over requests of which it would have answered 30 had nothing changed.
 
 Weights deal requests out, and counted is what was answered. Of a slow model's answers many are to requests of the
-weights before, and others are still to come. So neither test says anything that those under way could explain,
-whichever way they were dealt.
+weights before, and others are still to come. What is answered, and how many more requests are under way than before,
+make what was dealt; unless answers are streamed, for these count from their beginning and stay under way to their end.
+So neither test says anything that only one of the two shows.
 """
 
-from math import ceil, log
+from math import log
 
 from modelrollout.api.contract import seconds
 from modelrollout.api.reasons import Reason
@@ -26,7 +27,7 @@ LEAST_TO_CLEAR = 50  # requests in a look that agree with the written split end 
 LEAST_TO_TELL = 30.0  # of so many, fewer than half come by chance once in a thousand times
 
 Bounds = tuple[int, int]
-"""The fewest and the most requests that an arm may have been dealt."""
+"""The fewest and the most requests that an arm was dealt."""
 
 
 def compare(draft: Draft, spec: RolloutSpec, world: World, look: LookData) -> Draft:
@@ -36,7 +37,7 @@ def compare(draft: Draft, spec: RolloutSpec, world: World, look: LookData) -> Dr
     the weights came into force still holds requests of the time before.
     """
     arms = (look.baseline, look.candidate)
-    requests, under_way = [round(arm.requests) for arm in arms], [ceil(arm.under_way) for arm in arms]
+    requests, under_way = [round(arm.requests) for arm in arms], [round(arm.under_way) for arm in arms]
     draft = _changed(draft, observed=_observed(draft.status.traffic.wanted, requests))
     traffic = draft.status.traffic
     if traffic.applied_at is None or look.since < traffic.applied_at + world.scrape_seconds:
@@ -141,8 +142,10 @@ def _gathered(draft: Draft, requests: list[int], under_way: list[int]) -> Draft:
     traffic = draft.status.traffic
     if not traffic.seen:
         return _begun(draft, requests, under_way)
-    most = [max(pair) for pair in zip(_under_way(traffic), under_way, strict=True)]
-    return _changed(draft, seen=[sum(pair) for pair in zip(traffic.seen, requests, strict=True)], under_way=most)
+    seen = [sum(pair) for pair in zip(traffic.seen, requests, strict=True)]
+    return _changed(
+        draft, seen=seen, under_way=[sum(pair) for pair in zip(_under_way(traffic), under_way, strict=True)]
+    )
 
 
 def _under_way(traffic: Traffic) -> list[int]:
@@ -150,9 +153,9 @@ def _under_way(traffic: Traffic) -> list[int]:
 
 
 def _dealt(traffic: Traffic) -> list[Bounds]:
-    """How many requests of the stretch each arm was dealt: some were before it, some are still to be answered."""
+    """How many requests of the stretch each arm was dealt, as its answers alone say, and with those under way."""
     pairs = zip(traffic.seen or [0] * len(traffic.wanted), _under_way(traffic), strict=True)
-    return [(max(0, answered - open_), answered + open_) for answered, open_ in pairs]
+    return [(max(0, answered + min(0, more)), answered + max(0, more)) for answered, more in pairs]
 
 
 def _closest(traffic: Traffic) -> list[int]:

@@ -44,8 +44,8 @@ class ModelView:
 class ArmCounts:
     """What one arm did between two evaluation times.
 
-    `at_or_below` maps bucket edges (ms) to cumulative counts. `under_way` counts requests that were not over yet at
-    the first of them or at the second, whichever was more.
+    `at_or_below` maps bucket edges (ms) to cumulative counts. `under_way` says how many more requests were under way
+    at the second of them than at the first; below 0: fewer.
     """
 
     requests: float

@@ -126,11 +126,11 @@ async def test_only_what_is_asked_for_is_read(reader: Reader, ask: LookAsk) -> N
     assert sent() - before == 4
 
 
-async def test_what_was_under_way_at_an_end_of_the_block_is_the_more_of_the_two(reader: Reader, ask: LookAsk) -> None:
+async def test_how_many_more_are_under_way_is_the_difference_of_both_ends(reader: Reader, ask: LookAsk) -> None:
     look = await read_look(reader, replace(ask, namespace="crowded"))
 
-    # Of the candidate's two versions one ended with 6, and one that was born in the block with 3.
-    assert (arms(look).baseline.under_way, arms(look).candidate.under_way) == (9, 6 + 3)
+    # Of the candidate's two versions one went from 2 to 6, and one that was born in the block ended with 3.
+    assert (arms(look).baseline.under_way, arms(look).candidate.under_way) == (4 - 9, 6 - 2 + 3)
 
 
 @pytest.mark.parametrize(

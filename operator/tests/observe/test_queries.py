@@ -56,8 +56,7 @@ GOLDEN = {
     Template.UNDER_WAY: (
         "sum by (namespace, envoy_cluster_name)"
         f' (last_over_time(envoy_cluster_upstream_rq_active{{namespace="team-a", {ARM}}}[30s])'
-        f' > last_over_time(envoy_cluster_upstream_rq_active{{namespace="team-a", {ARM}}}[600s] offset 30s)'
-        f' or last_over_time(envoy_cluster_upstream_rq_active{{namespace="team-a", {ARM}}}[600s] offset 30s)'
+        f' - last_over_time(envoy_cluster_upstream_rq_active{{namespace="team-a", {ARM}}}[600s] offset 30s)'
         f' or last_over_time(envoy_cluster_upstream_rq_active{{namespace="team-a", {ARM}}}[30s]))'
     ),
     Template.BUCKETS: (
