@@ -155,8 +155,14 @@ def _everything_is_seen(plugin: Plugin, story: Story) -> None:
         user = f"{name}-sees-{most}"
         story.kubectl("create", "role", user, "--verb=get", f"--resource={','.join(kinds[:most])}")
         story.kubectl("create", "rolebinding", user, f"--role={user}", f"--user={user}")
+        asked = ("auth", "can-i", "get", kinds[most - 1], "--as", user)
+        story.until(lambda asked=asked: _may(plugin, *asked), f"{user} may get {kinds[most - 1]}")
     assert f"Model {story.candidate} ready" in plugin("get", name, "--as", f"{name}-sees-3")
     assert f"not known: {name}-sees-1 may not get experiments" in plugin("get", name, "--as", f"{name}-sees-1")
+
+
+def _may(plugin: Plugin, *asked: str) -> bool:
+    return subprocess.run(["kubectl", *asked], env=plugin.environment, capture_output=True).returncode == 0
 
 
 def plugin_completes(plugin: Plugin, *words: str) -> str:
