@@ -24,9 +24,8 @@ Object = dict[str, Any]
 
 FINALIZER = "seldon.model.finalizer"
 _NO_SERVER = ModelState("ScheduleFailed", "Failed to schedule model as no matching servers are available")
-# An old version's cluster goes when its last request is answered, as a rule at once, and after this long in any case:
-# routes that Envoy refused may still lead to it.
-_GRACE_SECONDS = 10.0
+# Seldon takes an old version's cluster away about this long after the switch.
+_GRACE_SECONDS = 0.3
 _SECONDS_BETWEEN_LOOKS = 0.5
 log = logging.getLogger(__name__)
 
