@@ -35,7 +35,7 @@ def test_it_names_each_missing_kind_and_works_with_what_is_there(bare: Stack) ->
     _until_logged(bare, f"does not serve {FIRST}: {SELDONS}")
     _make_rollout(bare)
     _until_said(bare, "Model baseline-predictor does not exist")
-    bare.kubectl("delete", "modelrollouts", "--all", "--namespace", bare.namespace, "--timeout=60s")
+    bare.kubectl("delete", "modelrollouts", "--all", "--namespace", bare.namespace, "--timeout=240s")
 
     establish(bare, crds.all_crds())
     _until_logged(bare, "begins anew: all kinds of Seldon are there now")
@@ -44,7 +44,7 @@ def test_it_names_each_missing_kind_and_works_with_what_is_there(bare: Stack) ->
     _make_model(bare)
     _until_said(bare, "Model baseline-predictor is not ready")  # without a watch it would be known in five minutes
 
-    bare.kubectl("delete", "crd", *(each["metadata"]["name"] for each in crds.all_crds()), "--timeout=60s")
+    bare.kubectl("delete", "crd", *(each["metadata"]["name"] for each in crds.all_crds()), "--timeout=240s")
     waiting.until(lambda: not operator.is_running, "the operator ends", 60, operator.log.read_text)
     gone = operator.log.read_text()
     left_with = operator.exit_code

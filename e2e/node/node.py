@@ -22,7 +22,7 @@ from e2e.stack.paths import BINARIES
 from e2e.stack.processes import SECONDS_BETWEEN_LOOKS, Process
 
 NAMESPACES = ("--mount", "--pid", "--net", "--uts", "--ipc")
-SECONDS_TO_BE_READY = 90
+SECONDS_TO_BE_READY = 300
 SECONDS_TO_BE_GONE = 30
 TOOLS = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
 
@@ -197,7 +197,7 @@ class Node:
     def _start(self, binaries: dict[str, Path]) -> None:
         planned = plan.parts(self.place, self._keys, binaries, self.directory / "pki", self.directory)
         self._processes = [
-            Process(replace(part, command=tuple(self.inside(*part.command))), self.directory, self.say, 90)
+            Process(replace(part, command=tuple(self.inside(*part.command))), self.directory, self.say, SECONDS_TO_BE_READY)
             for part in planned
         ]
         for process in self._processes:
