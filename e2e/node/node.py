@@ -197,7 +197,9 @@ class Node:
     def _start(self, binaries: dict[str, Path]) -> None:
         planned = plan.parts(self.place, self._keys, binaries, self.directory / "pki", self.directory)
         self._processes = [
-            Process(replace(part, command=tuple(self.inside(*part.command))), self.directory, self.say, SECONDS_TO_BE_READY)
+            Process(
+                replace(part, command=tuple(self.inside(*part.command))), self.directory, self.say, SECONDS_TO_BE_READY
+            )
             for part in planned
         ]
         for process in self._processes:
