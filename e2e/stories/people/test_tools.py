@@ -27,6 +27,7 @@ def plugin(story: Story, *arguments: str, **more: Any) -> subprocess.CompletedPr
     """As a person would call it."""
     access = story.stack.access
     environment = {
+        "HOME": str(access.directory),  # where kubectl keeps what it caches
         "KUBECONFIG": str(access.kubeconfig),
         "PATH": f"{access.kubectl_binary.parent}:/usr/bin:/bin",
         "MODELROLLOUT_SCRAPE_INTERVAL": f"{round(1000 * story.stack.settings.scrape_seconds)}ms",
