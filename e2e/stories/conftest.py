@@ -19,8 +19,7 @@ NUMBERS = count(1)
 
 @pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    directory = tmp_path_factory.mktemp("stories") / "stack"
-    with Stack(Settings(directory=directory, ready_within_seconds=300)) as running:
+    with Stack(Settings(directory=tmp_path_factory.mktemp("stories") / "stack")) as running:
         running.install_chart(values={"prometheus.secretNames": SECRETS})
         running.start_operator()
         yield running

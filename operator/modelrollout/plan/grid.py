@@ -29,8 +29,8 @@ def tick_at_or_before(now: float, interval_seconds: float, uid: str) -> float:
 
 
 def phase(uid: str) -> int:
-    """0 to 5, the same for one uid in every process and for ever (Python's own hash changes with the process)."""
-    return zlib.crc32(uid.encode()) % PHASES
+    """0 to 5."""
+    return _number(uid) % PHASES
 
 
 def rounds(looks: int, uid: str) -> int:
@@ -38,7 +38,7 @@ def rounds(looks: int, uid: str) -> int:
 
     Rollouts that began together end their rounds at different looks, so that not all do it at one tick.
     """
-    return (looks + zlib.crc32(uid.encode()) // PHASES % LOOKS_PER_ROUND) // LOOKS_PER_ROUND
+    return (looks + _number(uid) // PHASES % LOOKS_PER_ROUND) // LOOKS_PER_ROUND
 
 
 def evaluation_time(tick: float, scrape_seconds: float) -> float:
@@ -55,6 +55,11 @@ def newest_evaluation(now: float, interval_seconds: float, uid: str, scrape_seco
 def lag_seconds(scrape_seconds: float) -> float:
     """How far a look lies behind its tick."""
     return scrape_seconds + FLUSH_SECONDS
+
+
+def _number(uid: str) -> int:
+    """The same for one uid in every process and for ever (Python's own hash changes with the process)."""
+    return zlib.crc32(uid.encode())
 
 
 def _milliseconds(seconds: float) -> int:
