@@ -11,6 +11,7 @@ import random
 import secrets
 import socket
 import time
+from collections.abc import Coroutine
 from functools import partial
 from typing import Any
 
@@ -33,7 +34,8 @@ log = logging.getLogger(__name__)
 
 FINALIZER = "modelrollout.io/traffic"
 AFTER_ERROR_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
-LONGEST_EXIT_SECONDS = 20.0
+LONGEST_END_SECONDS = 10.0  # then it is cancelled
+LONGEST_EXIT_SECONDS = 20.0  # then it is killed
 
 
 class Wakes:
@@ -214,23 +216,41 @@ async def _follow_all(
     coming = await kinds.coming(cluster)
     reader = Reader()
     controller = Controller(cluster, reader, chosen, time.time)
+    registry = build(controller, Wakes())
+    work = kopf.operator(
+        registry=registry,
+        standalone=True,
+        clusterwide=all_namespaces,
+        namespaces=namespaces,
+        stop_flag=coming,
+    )
     try:
-        await kopf.operator(
-            registry=build(controller, Wakes()),
-            standalone=True,
-            clusterwide=all_namespaces,
-            namespaces=namespaces,
-            stop_flag=coming,
-        )
+        await _to_its_end(work, registry)
         return coming is not None and coming.done() and not coming.cancelled()
+    except TimeoutError as hung:
+        raise await kinds.gone(cluster) or errors.RolloutError("a watch failed, and others did not end") from hung
     except Exception as failed:
         if getattr(failed, "status", None) == 404:  # kopf's own class for it is private
-            raise await kinds.gone(cluster) from failed
+            raise await kinds.gone(cluster) or errors.TargetMissing("a kind went away and came back") from failed
         raise
     finally:
         if coming is not None:
             coming.cancel()
         await reader.close()
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None], registry: kopf.OperatorRegistry) -> None:
+    """kopf, as long as it takes. Raises TimeoutError when it does not come to its end once it has begun to end.
+
+    A watch that asks anew while kopf ends waits for ever for credentials, and the one cancellation it gets is lost.
+    """
+    async with asyncio.timeout(None) as patience:
+
+        @kopf.on.cleanup(registry=registry)
+        async def begins_to_end(**_: Any) -> None:
+            patience.reschedule(asyncio.get_running_loop().time() + LONGEST_END_SECONDS)
+
+        await work
 
 
 def _elector(chosen: process_settings.Settings, cluster: Cluster) -> Elector | None:

@@ -33,10 +33,10 @@ async def coming(cluster: Cluster) -> asyncio.Task[None] | None:
     return asyncio.create_task(wait_for(cluster, *SELDONS)) if await _missing(cluster, *SELDONS) else None
 
 
-async def gone(cluster: Cluster) -> errors.TargetMissing:
-    """Why a watch found nothing to watch any more."""
+async def gone(cluster: Cluster) -> errors.TargetMissing | None:
+    """Why a watch found nothing to watch any more. None when all kinds are there."""
     wrong = await _missing(cluster, ROLLOUT, *SELDONS)
-    return errors.TargetMissing(f"a kind was taken away: {wrong or 'it is there again by now'}")
+    return errors.TargetMissing(f"a kind was taken away: {wrong}") if wrong else None
 
 
 async def _missing(cluster: Cluster, *kinds: Kind) -> str:
