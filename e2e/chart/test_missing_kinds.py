@@ -17,6 +17,10 @@ pytestmark = pytest.mark.stack
 FIRST = "experiments.mlops.seldon.io in version v1alpha1"
 OURS = "install it with the chart"
 SELDONS = "install Seldon Core v2"
+NO_MODELS = (
+    "Model baseline-predictor does not exist: "
+    f"this cluster does not serve models.mlops.seldon.io in version v1alpha1: {SELDONS}"
+)
 
 
 @pytest.fixture
@@ -34,13 +38,13 @@ def test_it_names_each_missing_kind_and_works_with_what_is_there(bare: Stack) ->
     bare.kubectl("create", "-f", str(paths.ROOT / "crds" / "modelrollouts.yaml"))
     _until_logged(bare, f"does not serve {FIRST}: {SELDONS}")
     _make_rollout(bare)
-    _until_said(bare, "Model baseline-predictor does not exist")
+    _until_said(bare, NO_MODELS)
     bare.kubectl("delete", "modelrollouts", "--all", "--namespace", bare.namespace, "--timeout=240s")
 
     establish(bare, crds.all_crds())
     _until_logged(bare, "begins anew: all kinds of Seldon are there now")
     _make_rollout(bare)
-    _until_said(bare, "Model baseline-predictor does not exist")
+    _until_said(bare, "Model baseline-predictor does not exist: create it")
     _make_model(bare)
     _until_said(bare, "Model baseline-predictor is not ready")  # without a watch it would be known in five minutes
 
@@ -50,7 +54,7 @@ def test_it_names_each_missing_kind_and_works_with_what_is_there(bare: Stack) ->
     left_with = operator.exit_code
     operator.start()  # as a kubelet does
     _until_logged(bare, f"does not serve {FIRST}: {SELDONS}")
-    _until_said(bare, "Model baseline-predictor does not exist")
+    _until_said(bare, NO_MODELS)
     operator.stop()
 
     assert "ends: a kind was taken away: " in gone

@@ -31,7 +31,7 @@ from modelrollout.api.spec import RolloutSpec
 from modelrollout.api.status import RolloutStatus
 from modelrollout.cluster import EXPERIMENT, MODEL, ROLLOUT, Cluster, Kind, Object
 from modelrollout.measuring import Measurer
-from modelrollout.observe import memory, seldon, views, writers
+from modelrollout.observe import kinds, memory, seldon, views, writers
 from modelrollout.observe.batching import Reader
 from modelrollout.observe.calls import Call, Calls, Overtaken
 from modelrollout.observe.memory import Key, Memory, Seen
@@ -157,6 +157,7 @@ class Controller:
             experiment=seldon.experiment(experiment, rollout["metadata"]["uid"], False) if experiment else None,
             models={view.name: view for view in map(seldon.model, filter(None, models))},
             default_holder=await self._default_holder(key, spec, experiment),
+            unserved=await kinds.unserved(self._cluster, MODEL) if None in models else "",
             versions=dict(zip(about, map(memory.version, (rollout, experiment, *models)), strict=True)),
             read_at=self._clock(),
         )
@@ -198,7 +199,13 @@ class Controller:
         if view is not None:
             view = replace(view, settled=self.settling.has_settled(view.uid, view.generation))
         around = self._around(seen.rollout, views.scrape_seconds(seen.spec, self._settings.scrape_seconds))
-        return replace(around, experiment=view, models=seen.models, default_holder=seen.default_holder)
+        return replace(
+            around,
+            experiment=view,
+            models=seen.models,
+            default_holder=seen.default_holder,
+            unserved=seen.unserved,
+        )
 
     def _around(self, rollout: Object, scrape_seconds: float) -> World:
         """What the rollout's own object tells of the world."""

@@ -39,13 +39,21 @@ async def gone(cluster: Cluster) -> errors.TargetMissing | None:
     return errors.TargetMissing(f"a kind was taken away: {wrong}") if wrong else None
 
 
+async def unserved(cluster: Cluster, *kinds: Kind) -> str:
+    """Which of them the API server does not serve first, and the cure; empty when it serves all.
+
+    Raises ClusterUnavailable.
+    """
+    for kind in kinds:
+        if not await cluster.serves(kind):
+            name = f"{kind.plural}.{kind.group}"
+            return f"this cluster does not serve {name} in version {kind.version}: {CURES[kind]}"
+    return ""
+
+
 async def _missing(cluster: Cluster, *kinds: Kind) -> str:
-    """What is wrong with the first of them that is not served, in one sentence; empty when all is well."""
+    """The same; while the API server does not say, that."""
     try:
-        for kind in kinds:
-            if not await cluster.serves(kind):
-                name = f"{kind.plural}.{kind.group}"
-                return f"this cluster does not serve {name} in version {kind.version}: {CURES[kind]}"
+        return await unserved(cluster, *kinds)
     except errors.ClusterUnavailable as failed:
         return str(failed)
-    return ""

@@ -41,6 +41,7 @@ class Seen:
     experiment: ExperimentView | None
     models: Mapping[str, ModelView]
     default_holder: str
+    unserved: str
     versions: Mapping[Reference, str | None]
     read_at: float
 

@@ -37,7 +37,8 @@ def of_model(spec: RolloutSpec, world: World) -> Hold | None:
     for name in (spec.baseline.name, spec.candidate.name):
         model = world.models.get(name)
         if model is None:
-            return Hold(Reason.MODEL_MISSING, f"Model {name} does not exist: create it, or correct its name")
+            cure = world.unserved or "create it, or correct its name"
+            return Hold(Reason.MODEL_MISSING, f"Model {name} does not exist: {cure}")
         if not model.is_ready:
             return Hold(Reason.MODEL_NOT_READY, f"Model {name} is not ready: {model.reason}")
     return None

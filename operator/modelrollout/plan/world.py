@@ -125,6 +125,7 @@ class History:
 class World:
     """Everything that was observed for one decision. A model that does not exist is absent from `models`.
 
+    `unserved` says that there can be none, for the cluster does not know the kind; empty when it does.
     `told` is the annotation `modelrollout.io/action` as it stands, empty without one; `told_by` the field manager
     that wrote it, `edited_by` the one that wrote the spec. `is_asked` is False when Prometheus was left alone for now.
     """
@@ -135,6 +136,7 @@ class World:
     uid: str
     scrape_seconds: float
     default_holder: str = ""
+    unserved: str = ""
     look: LookData | NoData | None = None
     history: Histogram | None = None
     windows: History | None = None

@@ -21,7 +21,7 @@ READ = {OBJECT: "10", OWN_EXPERIMENT: "11", BASELINE: "12", CANDIDATE: None}
 
 def seen(**changed: object) -> Seen:
     rollout = {"metadata": {"name": NAME, "namespace": "models", "uid": "u-1", "resourceVersion": "10"}}
-    return replace(Seen(rollout, SPEC, RolloutStatus(), None, {}, "", READ, NOW), **changed)
+    return replace(Seen(rollout, SPEC, RolloutStatus(), None, {}, "", "", READ, NOW), **changed)
 
 
 @pytest.fixture

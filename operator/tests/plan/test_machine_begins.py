@@ -1,5 +1,7 @@
 """How an attempt begins: from weight 0, with models that are ready and a baseline that is known."""
 
+from dataclasses import replace
+
 import pytest
 from decisions import Case, Told, condition, decide, sentences, told
 from factories import (
@@ -45,6 +47,13 @@ CASES = {
         world(None, models=(model(CANDIDATE),)),
         Told(Phase.PENDING, "ModelMissing", (100, 0), (), NEW, 0),
         mentions=("Model old does not exist",),
+    ),
+    "a cluster that does not know models is told so": Case(
+        PLAIN,
+        RolloutStatus(),
+        replace(world(None, models=()), unserved="this cluster does not serve models: install it"),
+        Told(Phase.PENDING, "ModelMissing", (100, 0), (), NEW, 0),
+        mentions=("Model old does not exist: this cluster does not serve models: install it",),
     ),
     "a candidate that is not ready is waited for in Seldon's own words": Case(
         PLAIN,
