@@ -225,7 +225,7 @@ async def _follow_all(
         stop_flag=coming,
     )
     try:
-        await _to_its_end(work, registry)
+        await _to_its_end(work, registry, coming)
         return coming is not None and coming.done() and not coming.cancelled()
     except TimeoutError as hung:
         raise await kinds.gone(cluster) or errors.RolloutError("a watch failed, and others did not end") from hung
@@ -239,16 +239,21 @@ async def _follow_all(
         await reader.close()
 
 
-async def _to_its_end(work: Coroutine[Any, Any, None], registry: kopf.OperatorRegistry) -> None:
+async def _to_its_end(
+    work: Coroutine[Any, Any, None], registry: kopf.OperatorRegistry, flag: asyncio.Task[None] | None
+) -> None:
     """kopf, as long as it takes. Raises TimeoutError when it does not come to its end once it has begun to end.
 
     A watch that asks anew while kopf ends waits for ever for credentials, and the one cancellation it gets is lost.
+    And while somebody can still raise its stop flag, kopf waits for five seconds.
     """
     async with asyncio.timeout(None) as patience:
 
         @kopf.on.cleanup(registry=registry)
         async def begins_to_end(**_: Any) -> None:
             patience.reschedule(asyncio.get_running_loop().time() + LONGEST_END_SECONDS)
+            if flag is not None:
+                flag.cancel()
 
         await work
 

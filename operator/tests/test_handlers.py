@@ -3,44 +3,72 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import kopf
 import pytest
 from modelrollout import handlers
 
+NOBODY = kopf.ConnectionInfo(server="http://127.0.0.1:9")
+
 
 def test_a_task_that_loses_its_cancellation_does_not_keep_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handlers, "LONGEST_END_SECONDS", 7.0)  # kopf waits five before it cancels what is left
     with pytest.raises(TimeoutError):
-        asyncio.run(_to_its_end(deaf=_deaf_once()))
+        asyncio.run(_stopped_beside(_deaf_once))
 
 
 def test_kopf_that_ends_by_itself_is_left_alone() -> None:
-    asyncio.run(_to_its_end(deaf=None))
+    asyncio.run(_stopped_beside(_forever))
 
 
-async def _to_its_end(deaf: Any) -> None:
-    """kopf itself, stopped as soon as it has begun; with a task beside it that it has to clean up."""
-    registry, stop = kopf.OperatorRegistry(), asyncio.Event()
-    left: list[asyncio.Task[None]] = []
+def test_its_stop_flag_is_taken_back_when_it_ends_without() -> None:
+    with pytest.raises(kopf.LoginError):
+        asyncio.run(_without_credentials())
+
+
+async def _stopped_beside(task: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """kopf is stopped as soon as it runs, with a task beside it that it has to clean up."""
+    registry, flag, tasks = _registry(NOBODY), asyncio.create_task(asyncio.sleep(0)), []
 
     @kopf.on.startup(registry=registry)
     async def begin(**_: Any) -> None:
-        if deaf:
-            left.append(asyncio.create_task(deaf))
-        stop.set()
+        tasks.append(asyncio.create_task(task()))
+
+    await handlers._to_its_end(_kopf(registry, flag), registry, flag)
+
+
+async def _without_credentials() -> None:
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # kopf asks only one of its tasks how it failed
+    registry, flag = _registry(None), asyncio.create_task(_forever())
+    try:
+        await handlers._to_its_end(_kopf(registry, flag), registry, flag)
+    finally:
+        assert flag.cancelled()
+
+
+def _kopf(registry: kopf.OperatorRegistry, flag: asyncio.Task[None]) -> Coroutine[Any, Any, None]:
+    return kopf.operator(registry=registry, namespaces=["any"], stop_flag=flag)
+
+
+def _registry(credentials: kopf.ConnectionInfo | None) -> kopf.OperatorRegistry:
+    registry = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=registry)
-    async def log_in(**_: Any) -> kopf.ConnectionInfo:
-        return kopf.ConnectionInfo(server="http://127.0.0.1:9")  # where nobody answers
+    async def log_in(**_: Any) -> kopf.ConnectionInfo | None:
+        return credentials
 
-    await handlers._to_its_end(kopf.operator(registry=registry, namespaces=["any"], stop_flag=stop), registry)
+    return registry
+
+
+async def _forever() -> None:
+    await asyncio.Event().wait()
 
 
 async def _deaf_once() -> None:
     """As a watch of kopf's is, when it waits for credentials at its cancellation."""
     try:
-        await asyncio.Event().wait()
+        await _forever()
     except asyncio.CancelledError:
-        await asyncio.Event().wait()
+        await _forever()
