@@ -20,9 +20,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command == "simulate":
         return simulate.run(options)
     # Late, so that printing the definition needs neither kopf nor a cluster.
-    from modelrollout import handlers
+    from modelrollout import running
 
-    handlers.run(namespaces=options.namespace, all_namespaces=options.all_namespaces)
+    running.run(namespaces=options.namespace, all_namespaces=options.all_namespaces)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""kopf is brought to its end even where it would hang. What the handlers do is told by the stories."""
+"""kopf is brought to its end even where it would hang. What the process does is told by the stories."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 import kopf
 import pytest
-from modelrollout import handlers
+from modelrollout import running
 
 NOBODY = kopf.ConnectionInfo(server="http://127.0.0.1:9")
 
 
 def test_a_task_that_loses_its_cancellation_does_not_keep_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handlers, "LONGEST_END_SECONDS", 7.0)  # kopf waits five before it cancels what is left
+    monkeypatch.setattr(running, "LONGEST_END_SECONDS", 7.0)  # kopf waits five before it cancels what is left
     with pytest.raises(TimeoutError):
         asyncio.run(_stopped_beside(_deaf_once))
 
@@ -36,14 +36,14 @@ async def _stopped_beside(task: Callable[[], Coroutine[Any, Any, None]]) -> None
     async def begin(**_: Any) -> None:
         tasks.append(asyncio.create_task(task()))
 
-    await handlers._to_its_end(_kopf(registry, flag), registry, flag)
+    await running.to_its_end(_kopf(registry, flag), registry, flag)
 
 
 async def _without_credentials() -> None:
     asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # kopf asks only one of its tasks how it failed
     registry, flag = _registry(None), asyncio.create_task(_forever())
     try:
-        await handlers._to_its_end(_kopf(registry, flag), registry, flag)
+        await running.to_its_end(_kopf(registry, flag), registry, flag)
     finally:
         assert flag.cancelled()
 
