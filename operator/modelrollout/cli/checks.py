@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
 
+from modelrollout.cli import layout
 from modelrollout.cli.screen import Screen
 
 
@@ -57,8 +58,10 @@ def text(checks: Iterable[Check], screen: Screen) -> str:
     for about, group in groupby(checks, lambda check: check.about):
         lines.append(screen.paint(about, "bold"))
         for check in group:
-            lines.append(f"  {screen.paint(SIGNS[check.mark], STYLES[check.mark])} {check.sentence}")
-            lines += [f"      {line}" for line in check.cure.splitlines()]
+            sentence = layout.paragraph(check.sentence, screen, indent=4, hanging=0).lstrip()
+            lines.append(f"  {screen.paint(SIGNS[check.mark], STYLES[check.mark])} {sentence}")
+            # A cure stays on its line, however long: it is there to be copied.
+            lines += [f"      {layout.clean(line)}" for line in check.cure.splitlines()]
     return "\n".join(lines)
 
 

@@ -4,6 +4,7 @@ A line is a list of (text, style); nothing is painted before its place is known.
 are shown as a space, for words of the status come from anybody.
 """
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ BREAK: Cell = ("\n", "")
 """What comes after it begins a new line."""
 GAP = "   "
 HANGING = 2
+_TOGETHER = re.compile(r"kubectl modelrollout \S+ \S+|\d (?:%|ms)(?!\w)")
+_JOINT = "\0"  # clean() leaves none in a text
 LEAST_BESIDE = 40  # columns; with fewer, what belongs to a label stands under it
 
 
@@ -57,9 +60,9 @@ def columns(heads: Sequence[str], rows: Sequence[Sequence[str | Cell]], screen: 
     return _painted([*lines, *(_padded(one, widths) for one in body)], screen)
 
 
-def paragraph(text: str, screen: Screen, indent: int = 0, style: str = "") -> str:
-    """Words in lines that fit, each after so many spaces, those that follow the first two more."""
-    lines = _flowing(row((text, style)), _less(screen.width, indent), HANGING)
+def paragraph(text: str, screen: Screen, indent: int = 0, style: str = "", hanging: int = HANGING) -> str:
+    """Words in lines that fit, each after so many spaces, those that follow the first `hanging` more."""
+    lines = _flowing(row((text, style)), _less(screen.width, indent), hanging)
     return _painted([[(" " * indent, ""), *line] for line in lines], screen)
 
 
@@ -149,7 +152,7 @@ def _flowing(one: Row, space: int | None, hanging: int) -> list[Line]:
 def _pieces(text: str, space: int, first: int) -> list[str]:
     """The text cut between words, and within words that are longer than a line."""
     pieces, line, room = [], "", max(1, first)
-    for word in text.split(" "):
+    for word in _words(text, max(1, space)):
         longer = f"{line} {word}" if line else word
         if width(longer) <= room:
             line = longer
@@ -163,6 +166,12 @@ def _pieces(text: str, space: int, first: int) -> list[str]:
             word, room = word[cut:], space
         line = word
     return [*pieces, line] if line or not pieces else pieces
+
+
+def _words(text: str, room: int) -> list[str]:
+    """The words of a text. A number with its unit is one, and a command to copy, where a line has room for it."""
+    joined = _TOGETHER.sub(lambda one: one[0].replace(" ", _JOINT) if width(one[0]) <= room else one[0], text)
+    return [word.replace(_JOINT, " ") for word in joined.split(" ")]
 
 
 def _fitting(word: str, room: int) -> int:

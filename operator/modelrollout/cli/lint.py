@@ -91,10 +91,11 @@ def _read(file: Path) -> str:
 def _as_text(
     found: list[Finding], files: list[File], outlooks: list[dict[str, Any]], options: argparse.Namespace
 ) -> str:
+    from modelrollout.cli import layout
     from modelrollout.cli.findings import STYLES
 
     here: Screen = screen.of(options)
-    said = [f"{one.place}: {here.paint(one.level, STYLES[one.level])}: {one.sentence}" for one in found]
+    said = [f"{one.place}: {here.paint(one.level, STYLES[one.level])}: {layout.clean(one.sentence)}" for one in found]
     ahead = [line for outlook in outlooks for line in _outlook(outlook)]
     return "\n".join([*said, *ahead, _closing(found, files)])
 

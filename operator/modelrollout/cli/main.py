@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _run(sys.argv[1:] if arguments is None else list(arguments))
         sys.stdout.flush()
     except Refused as refused:
-        sys.stderr.write(f"error: {refused}\n")
+        sys.stderr.write(f"error: {_harmless(str(refused))}\n")
         return refused.code
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -120,6 +120,13 @@ def _module(command: str) -> Runnable:
 
 def _sentence(words: str) -> str:
     return f"{words[0].upper()}{words[1:]}."
+
+
+def _harmless(words: str) -> str:
+    """The words without what would steer a terminal: some are those of other people."""
+    from modelrollout.cli import layout  # late: only errors need it here
+
+    return "\n".join(layout.clean(line) for line in words.splitlines())
 
 
 def _never_fail_on_letters() -> None:

@@ -178,8 +178,12 @@ def _hands(rollout: Rollout, now: float) -> list[Row]:
 
 
 def _is_worth_telling(rollout: Rollout, told: Told) -> bool:
-    """False for what stands in another line already."""
-    return told.result == "Refused" or (rollout.pause is None and told.message not in rollout.message)
+    """False for what stands in another line already, and for what was done in an earlier attempt."""
+    if told.result == "Refused":
+        return True
+    began = min((one.time for one in rollout.entries() if one.time is not None), default=None)
+    is_old = began is not None and told.time is not None and told.time < began
+    return not is_old and rollout.pause is None and told.message not in rollout.message
 
 
 def _next(rollout: Rollout, now: float) -> Row:

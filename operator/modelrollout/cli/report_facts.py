@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite, log10
+from itertools import pairwise
+from math import ceil, isfinite, log10
 from typing import Any
 
 from modelrollout.api.contract import Unit, fraction, margin, points
@@ -12,6 +13,8 @@ from modelrollout.cli.views import Rollout
 
 Json = Mapping[str, Any]
 ROOM = 0.08  # of an axis, on both sides of what lies on it
+MOST_TICKS = 6
+ROUND = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)  # seconds
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,7 @@ class Step:
     weight: int
     reason: str
     words: str
+    attempt: int = 1
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,11 @@ class Timeline:
 
     steps: tuple[Step, ...]
     until: float
+
+    @property
+    def later_attempts(self) -> tuple[Step, ...]:
+        """What began each attempt but the first that is shown; from there on the weight may be another candidate's."""
+        return tuple(step for before, step in pairwise(self.steps) if step.attempt != before.attempt)
 
     @property
     def since(self) -> float:
@@ -102,11 +111,18 @@ class Past:
 def timeline(rollout: Rollout, now: float) -> Timeline:
     """The weights that were decided, as far as the history goes back."""
     known = [one for one in reversed(rollout.history) if one.time is not None]
-    steps = [Step(one.time or 0.0, one.weight, one.reason, one.message) for one in known]
+    steps = [Step(one.time or 0.0, one.weight, one.reason, one.message, one.attempt) for one in known]
     running = not rollout.outcome
     last = steps[-1].at if steps else now
     until = now if running else last + max(60.0, 0.06 * (last - (steps[0].at if steps else now)))
     return Timeline(tuple(steps), max(until, last + 1.0))
+
+
+def ticks(span: float) -> list[float]:
+    """Round times from 0 up to `span` (seconds) for an axis: at most six after the first."""
+    step = next((one for one in ROUND if span <= one * MOST_TICKS), None)
+    step = step or 86400 * ceil(span / 86400 / MOST_TICKS)
+    return [float(step * at) for at in range(int(span // step) + 1)]
 
 
 def newest(found: Json, rollout: Rollout) -> float | None:

@@ -159,19 +159,19 @@ def _guardrail(report: Report, rail: Rail, raw: Json) -> Markup:
     drawn = report_facts.drawn(raw, report.spec)
     style = KINDS.get(wording.STYLES.get(rail.verdict, ""), "plain")
     verdict = f"{SIGNS.get(rail.verdict, '')} {wording.VERDICTS.get(rail.verdict, rail.verdict)}".strip()
-    eta = wording.eta(rail)
+    eta = "" if report.rollout.outcome else wording.eta(rail)
     return _row(
         [element("strong", rail.name), element("br"), element("span", verdict, class_=f"badge {style}")],
         [rail.estimate or "nothing counted yet", element("p", rail.message, class_="note") if rail.message else None],
         [
-            report_svg.interval(drawn, rail.name) if drawn else None,
+            element("div", report_svg.interval(drawn, rail.name), class_="drawn") if drawn else None,
             element("p", f"{wording.measured(rail) or 'no interval yet'}; limit {rail.limit}", class_="note"),
         ],
         [
             report_svg.bar(rail.evidence, rail.evidence_for),
             element("p", f"{rail.evidence} %", f" for {rail.evidence_for}" if rail.evidence_for else "", f" {eta}"),
         ],
-        [f"{rail.candidate_samples:,} candidate", element("br"), f"{rail.baseline_samples:,} baseline"],
+        [_whole(f"{rail.candidate_samples:,} candidate"), element("br"), _whole(f"{rail.baseline_samples:,} baseline")],
     )
 
 
@@ -199,18 +199,27 @@ def _course(report: Report) -> Markup | None:
 def _history(report: Report) -> Markup | None:
     rows = [
         _row(
-            _moment(one.time), element("strong", one.reason), one.message, one.by or "the operator", f"{one.weight} %",
-            str(one.attempt), wording.judged(one.requests),
+            _whole(_moment(one.time)), element("strong", one.reason), one.message, one.by or "operator",
+            f"{one.weight} %", str(one.attempt), _whole(wording.judged_in_short(one.requests)),
         )
         for one in report.rollout.history
     ]  # fmt: skip
-    heads = ("When (UTC)", "What", "Why", "On whose word", "Weight", "Attempt", "Judged until then")
+    heads = (
+        "When (UTC)",
+        "What",
+        "Why",
+        "On whose word",
+        "Weight",
+        "Attempt",
+        "Judged until then (candidate vs baseline)",
+    )
     return _section("History", _table(heads, rows)) if rows else None
 
 
 def _conditions(report: Report) -> Markup | None:
     rows = [
-        _row(one.type, one.status, one.reason, one.message, _moment(one.since)) for one in report.rollout.conditions
+        _row(one.type, one.status, one.reason, one.message, _whole(_moment(one.since)))
+        for one in report.rollout.conditions
     ]
     heads = ("Condition", "Status", "Reason", "Message", "Since (UTC)")
     return _section("Conditions", _table(heads, rows)) if rows else None
@@ -246,6 +255,11 @@ def _table(heads: Sequence[str], rows: Sequence[Markup]) -> Markup:
 
 def _row(*cells: object, class_: str | None = None) -> Markup:
     return element("tr", *(element("td", cell) for cell in cells), class_=class_)
+
+
+def _whole(words: str) -> Markup:
+    """Words that stay on one line."""
+    return element("span", words, class_="whole")
 
 
 def _moment(at: float | None) -> str:

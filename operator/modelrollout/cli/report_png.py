@@ -69,6 +69,11 @@ def _timeline(axes: Any, drawn: Timeline) -> None:
             RED if step.reason in {"RolledBack", "Aborted", "Undone"} else GREEN if step.reason == "Promoted" else BLUE
         )
         axes.plot(x, step.weight, "o", color=colour, markersize=5)
+    for step in drawn.later_attempts:
+        axes.axvline(step.at - drawn.since, color=GREY, linewidth=1, linestyle=(0, (2, 3)))
+        axes.annotate(
+            f"attempt {step.attempt}", (step.at - drawn.since, 104), (3, 2), textcoords="offset points", fontsize=8
+        )
     axes.set(ylim=(-4, 104), xlim=(0, max(end, 1.0)), ylabel="candidate, %")
     _time_ticks(axes, end)
     axes.grid(color="#E6E6E6")
@@ -134,7 +139,7 @@ def _rails(report: Report) -> list[tuple[str, Drawn]]:
 
 
 def _time_ticks(axes: Any, span: float) -> None:
-    ticks = [span * quarter / 4 for quarter in range(5)]
+    ticks = report_facts.ticks(span)
     axes.set_xticks(ticks, [f"+{spans.short(tick)}" for tick in ticks])
 
 

@@ -14,12 +14,14 @@ h1 { font-size: 28px; margin: 0; } h2 { font-size: 19px; margin: 32px 0 8px; }
 .above, .note, footer, dt { color: var(--quiet); } .above { margin: 0; } .note { font-size: 13px; margin: 4px 0; }
 .says { font-size: 17px; margin: 8px 0; }
 .badge { display: inline-block; padding: 1px 9px; border-radius: 10px; border: 1.5px solid currentColor;
-  font-size: 14px; font-weight: 600; vertical-align: middle; }
+  font-size: 14px; font-weight: 600; vertical-align: middle; white-space: nowrap; }
 .good { color: var(--green); } .bad { color: var(--red); } .careful { color: var(--amber); }
 .busy { color: var(--blue); }
 dl { display: flex; flex-wrap: wrap; gap: 10px 28px; margin: 16px 0; } dl div { min-width: 90px; }
 dt { font-size: 12px; } dd { margin: 0; font-weight: 600; overflow-wrap: anywhere; }
-.wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
+.whole { white-space: nowrap; } .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
+.wide svg { min-width: 110px; } .drawn { min-width: 200px; }
+@media screen and (max-width: 800px) { .wide table { min-width: 640px; } }
 th, td { text-align: left; vertical-align: top; padding: 7px 12px 7px 0; border-bottom: 1px solid var(--line); }
 th { font-size: 12px; color: var(--quiet); font-weight: 600; } td { overflow-wrap: break-word; }
 tr.now td { background: var(--soft); font-weight: 600; } tr.ahead td { color: var(--quiet); }

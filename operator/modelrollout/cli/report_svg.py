@@ -4,26 +4,29 @@ from collections.abc import Sequence
 
 from modelrollout.cli import spans
 from modelrollout.cli.markup import Markup, element
-from modelrollout.cli.report_facts import Course, Drawn, Step, Timeline
+from modelrollout.cli.report_facts import Course, Drawn, Step, Timeline, ticks
 
 WIDE, TALL = 720, 210
-LEFT, RIGHT, TOP, BOTTOM = 44, 16, 14, 30
+LEFT, RIGHT, TOP, BOTTOM = 44, 16, 16, 30
 ROW_WIDE, ROW_TALL = 260, 44
 BAR_WIDE, BAR_TALL = 110, 12
 PERCENT = (0, 25, 50, 75, 100)
 MOST_POINTS = 600
+EDGE = 20  # of the width: a label in its middle would leave the picture
 
 
 def timeline(drawn: Timeline) -> Markup:
     """The candidate's weight over time, with a mark for each decision."""
     marks = [_decision(drawn, step) for step in drawn.steps]
+    attempts = [mark for step in drawn.later_attempts for mark in _attempt(drawn, step)]
     steps = element("path", d=_staircase(drawn), class_="weight", fill="none")
     return _picture(
         "The candidate's weight over time",
         "; ".join(f"{step.weight} % after {spans.short(step.at - drawn.since)}: {step.reason}" for step in drawn.steps),
         (WIDE, TALL),
         _grid(PERCENT, " %"),
-        _times(drawn),
+        _ticks(drawn.until - drawn.since),
+        attempts,
         element("path", d=f"{_staircase(drawn)} V {_y(0)} H {LEFT} Z", class_="under"),
         steps,
         marks,
@@ -127,19 +130,25 @@ def _grid(values: Sequence[int], unit: str, low: int = 0, high: int = 100) -> li
     return lines
 
 
-def _times(drawn: Timeline) -> list[Markup]:
-    return _ticks(drawn.until - drawn.since)
-
-
 def _ticks(span: float) -> list[Markup]:
-    """Times since the beginning, in quarters."""
-    ticks = []
-    for quarter in range(5):
-        at = LEFT + quarter / 4 * (WIDE - LEFT - RIGHT)
-        anchor = "end" if quarter == 4 else "middle" if quarter else "start"
-        told = f"+{spans.short(span * quarter / 4)}"
-        ticks.append(element("text", told, x=_short(at), y=TALL - 10, text_anchor=anchor))
-    return ticks
+    """Times since the beginning."""
+    marks = []
+    for tick in ticks(span):
+        at = LEFT + tick / span * (WIDE - LEFT - RIGHT)
+        anchor = "end" if at > WIDE - RIGHT - EDGE else "middle" if tick else "start"
+        marks.append(element("text", f"+{spans.short(tick)}", x=_short(at), y=TALL - 10, text_anchor=anchor))
+    return marks
+
+
+def _attempt(drawn: Timeline, step: Step) -> list[Markup]:
+    """An upright line where a later attempt begins, and which it is."""
+    at = _x(drawn, step.at)
+    is_left = at > WIDE - RIGHT - 4 * EDGE
+    anchor, beside = ("end", -4) if is_left else ("start", 4)
+    return [
+        element("line", x1=at, x2=at, y1=TOP - 8, y2=TALL - BOTTOM, class_="gate"),
+        element("text", f"attempt {step.attempt}", x=_short(at + beside), y=TOP - 2, text_anchor=anchor),
+    ]
 
 
 def _staircase(drawn: Timeline) -> str:

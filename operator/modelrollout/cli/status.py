@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from modelrollout.cli import clock, kube, options_of_time, screen, views, wording
+from modelrollout.cli import clock, kube, layout, options_of_time, screen, views, wording
 from modelrollout.cli.kube import RESOURCE
 from modelrollout.cli.refusals import AWAITING, DEGRADED, TIMEOUT, Refused
 from modelrollout.cli.screen import Screen
@@ -41,7 +41,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Say every change of phase or stage, and at the end the exit code."""
-    kubectl, say = kube.door(options), _speaker(screen.of(options), options.output)
+    kubectl, say = kube.door(options), speaker(screen.of(options), options.output)
     until = clock.now() + (options.timeout if options.watch else 0.0)
     newest: Mapping[str, Any] | None = None
     for found in kubectl.watch(RESOURCE, options.name) if options.watch else [kubectl.rollout(options.name)]:
@@ -73,22 +73,23 @@ def ended(rollout: Rollout, goal: str) -> int | None:
     return DEGRADED if phase == "healthy" else None
 
 
-def sentence(rollout: Rollout) -> str:
-    """Where it stands, on one line."""
-    return (
-        f"{rollout.name}: {rollout.phase}, {wording.where(rollout)}: {rollout.message or 'nothing was said of it yet'}"
-    )
+def sentence(rollout: Rollout, said: str = "") -> str:
+    """Where it stands, and why unless that is what was `said` before."""
+    where = f"{rollout.name}: {rollout.phase}, {wording.where(rollout)}"
+    why = rollout.message or "nothing was said of it yet"
+    return where if why == said else f"{where}: {why}"
 
 
-def _speaker(shown: Screen, form: str) -> Callable[[Rollout], None]:
-    """Says each thing once."""
-    before: list[str] = []
+def speaker(shown: Screen, form: str) -> Callable[[Rollout], None]:
+    """What says each change, and a reason that stays only once."""
+    before: list[Rollout] = []
 
     def say(rollout: Rollout) -> None:
-        text = sentence(rollout)
-        if form == "table" and text not in before[-1:]:
-            before.append(text)
-            screen.show(shown.paint(text, wording.STYLES.get(rollout.phase, "")))
+        is_news = not before or sentence(rollout) != sentence(before[-1])
+        if form == "table" and is_news:
+            text = sentence(rollout, before[-1].message if before else "")
+            before.append(rollout)
+            screen.show(layout.paragraph(text, shown, style=wording.STYLES.get(rollout.phase, "")))
             screen.flush()
 
     return say
@@ -100,7 +101,7 @@ def _close(found: Mapping[str, Any], code: int, options: argparse.Namespace) -> 
     elif options.output == "name":
         screen.show(kube.called(options.name))
     elif hint := wording.cure(views.rollout(found)):
-        screen.show(hint)
+        screen.show(layout.paragraph(hint, screen.of(options)))
     return code
 
 

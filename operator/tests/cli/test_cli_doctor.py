@@ -179,6 +179,18 @@ def test_the_list_has_a_heading_for_each_group_and_a_cure_below() -> None:
     assert checks.closing(listed[:1]) == "All is well."
 
 
+def test_the_list_fits_the_terminal_but_for_what_is_to_be_copied() -> None:
+    cure = "kubectl logs -n inference -l app.kubernetes.io/component=operator --tail=50"
+    listed = [checks.bad("operator", "nobody leads: \x1b[2JLease modelrollout has no holder at all", cure)]
+
+    assert checks.text(listed, Screen(40)).splitlines() == [
+        "operator",
+        "  ✘ nobody leads:  [2JLease modelrollout",
+        "    has no holder at all",
+        f"      {cure}",
+    ]
+
+
 # --- a cluster that has nothing ---------------------------------------------------------------------------------------
 
 

@@ -34,6 +34,17 @@ def test_a_word_longer_than_the_line_is_cut() -> None:
     assert layout.paragraph("a" * 50, Screen(20)).splitlines() == ["a" * 20, "  " + "a" * 18, "  " + "a" * 12]
 
 
+def test_a_command_to_copy_and_a_number_with_its_unit_are_not_torn_apart() -> None:
+    text = "Errors are at 0.00 % now. To try again: kubectl modelrollout retry financial-predictor"
+
+    assert layout.paragraph(text, Screen(55)).splitlines() == [
+        "Errors are at 0.00 % now. To try again:",
+        "  kubectl modelrollout retry financial-predictor",
+    ]
+    assert layout.paragraph(text, Screen(20)).splitlines()[:2] == ["Errors are at 0.00 %", "  now. To try again:"]
+    assert layout.paragraph(text, Screen(19)).splitlines()[:2] == ["Errors are at", "  0.00 % now. To"]
+
+
 def test_wide_letters_count_twice() -> None:
     assert layout.width("模型") == 4
 

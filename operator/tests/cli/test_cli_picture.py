@@ -8,7 +8,7 @@ from cli_corpus import found, moment
 from modelrollout.cli import history, layout, listing, picture, views
 from modelrollout.cli.parts import Part
 from modelrollout.cli.screen import Screen
-from modelrollout.cli.views import Rollout
+from modelrollout.cli.views import Rollout, Told
 
 PARTS = (
     Part("Experiment", "predictor", True),
@@ -92,6 +92,16 @@ def test_a_look_that_does_not_come_points_to_the_operator() -> None:
     late = layout.tree(picture.of(rollout, (), (rollout.look_due_at or 0) + 90), Screen())
 
     assert "a look is due for 1m30s: check that the operator runs" in late
+
+
+def test_what_was_told_stands_there_in_its_own_attempt_alone() -> None:
+    rollout = views.rollout(found("progressing"))
+    began = min(one.time or 0.0 for one in rollout.entries())
+    told = Told("approve", "t", "bob", "", "Done", "Approved by bob", began - 60.0)
+
+    assert "Approved by bob" not in drawn(replace(rollout, told=told))
+    assert "Approved by bob" in drawn(replace(rollout, told=replace(told, time=began)))
+    assert "Approved by bob" in drawn(replace(rollout, told=replace(told, result="Refused")))
 
 
 def test_a_newer_spec_than_the_status_is_told() -> None:

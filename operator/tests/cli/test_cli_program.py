@@ -73,6 +73,13 @@ def test_without_kubectl_one_sentence_says_what_is_missing(words: tuple[str, ...
     )
 
 
+def test_an_error_cannot_steer_the_terminal() -> None:
+    done = run("lint", "-f", "\x1b[2Jmine.yaml")
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("error:  [2Jmine.yaml cannot be read")
+
+
 def test_a_reader_that_has_gone_is_no_error() -> None:
     script = f"'{BIN / 'kubectl-modelrollout'}' --help | true; echo ${{PIPESTATUS[0]}}"
 

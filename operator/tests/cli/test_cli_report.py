@@ -131,7 +131,8 @@ def test_the_page_says_how_many_requests_were_judged_in_all_and_until_each_decis
     seen = Reading(page(rollout(armRequests=[13_500, 2_800], history=counted)))
 
     assert "2,800 candidate and 13,500 baseline requests" in seen.text
-    assert "1,300 candidate and 12,000 baseline requests" in seen.text
+    assert "1,300 vs 12,000 requests" in seen.text
+    assert "00 requests" not in Reading(page(rollout())).text
     assert "baseline requests" not in Reading(page(rollout())).text
 
 
@@ -144,6 +145,22 @@ def test_a_rollout_that_ended_says_where() -> None:
     assert "✘ ended here" in seen.text
     assert "● here" not in seen.text
     assert ("class", "fail") in seen.attributes  # the dot of the rollback
+
+
+def test_what_would_have_come_is_not_told_of_a_rollout_that_ended() -> None:
+    undecided = [{"name": "errors", "verdict": "Inconclusive", "evidenceFor": "Pass", "passIn": "14s", "limit": "x1.5"}]
+
+    assert "Pass in ~14s" in Reading(page(rollout(guardrails=undecided))).text
+    assert "Pass in" not in Reading(page(rollout(guardrails=undecided, outcome="RolledBack"))).text
+
+
+def test_a_later_attempt_begins_at_a_line_of_its_own() -> None:
+    second = {"time": "2023-11-14T22:56:00Z", "reason": "AttemptStarted", "message": "", "attempt": 2, "weight": 0}
+    seen = Reading(page(rollout(history=[second, *HISTORY])))
+
+    assert "attempt 2" in seen.text
+    assert "attempt 2" not in Reading(page(rollout())).text
+    assert seen.attributes.count(("class", "gate")) == 1
 
 
 def test_every_picture_has_a_name_and_says_in_words_what_it_shows() -> None:
@@ -256,6 +273,20 @@ def test_the_timeline_runs_to_now_while_the_rollout_does() -> None:
     assert running.until == NOW
     assert running.steps[-1].at < ended.until < NOW
     assert [running.place(at) for at in (running.since, running.until)] == [0.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("span", "ticks"),
+    [
+        (1.0, [0, 1]),
+        (188.0, [0, 60, 120, 180]),
+        (3600.0, [0, 600, 1200, 1800, 2400, 3000, 3600]),
+        (5 * 86400.0, [0, 86400, 172800, 259200, 345600, 432000]),
+        (20 * 86400.0, [0, 345600, 691200, 1036800, 1382400, 1728000]),
+    ],
+)
+def test_times_of_an_axis_are_round(span: float, ticks: list[float]) -> None:
+    assert report_facts.ticks(span) == ticks
 
 
 # --- the command ------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import pytest
 from cli_corpus import found
 from modelrollout.cli import main, status, views
 from modelrollout.cli.refusals import AWAITING, DEGRADED
+from modelrollout.cli.screen import Screen
 from modelrollout.cli.views import Rollout
 
 HEALTHY: dict[str, int | None] = {
@@ -56,6 +57,28 @@ def test_what_is_awaited_can_be_another_phase(name: str, goal: str, code: int | 
 
 def test_the_status_of_an_older_spec_ends_nothing() -> None:
     assert status.ended(replace(of("promoted"), is_current=False), "healthy") is None
+
+
+def test_a_reason_that_stays_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    rollout = replace(of("rolling-back"), message="Rolled back at stage 1 of 3 (5 %)")
+    say = status.speaker(Screen(), "table")
+
+    for phase in ("RollingBack", "RollingBack", "Degraded"):
+        say(replace(rollout, phase=phase))
+
+    where = "stage 1/3 at 5 %"
+    assert capsys.readouterr().out.splitlines() == [
+        f"predictor: RollingBack, {where}: Rolled back at stage 1 of 3 (5 %)",
+        f"predictor: Degraded, {where}",
+    ]
+
+
+def test_a_change_fits_the_terminal_and_cannot_steer_it(capsys: pytest.CaptureFixture[str]) -> None:
+    status.speaker(Screen(40), "table")(replace(of("promoted"), message="\x1b[2Jnews " * 20))
+
+    shown = capsys.readouterr().out
+    assert "\x1b" not in shown
+    assert max(map(len, shown.splitlines())) <= 40
 
 
 @pytest.mark.parametrize(("words", "is_watched"), [((), True), (("-w",), True), (("--watch=false",), False)])
