@@ -54,7 +54,7 @@ def parser(command: str, program: str | None = None) -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog=f"{program or called()} {command}",
         description=_sentence(COMMANDS[command].help),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Help,
     )
     _module(command).add(made)
     return made
@@ -89,7 +89,7 @@ def first() -> argparse.ArgumentParser:
         usage=f"{program} [options] COMMAND ...",
         description="See what a ModelRollout does and why, and tell it what to do.\n\n" + _table(),
         epilog=f"{EXITS}\n\n{program} COMMAND --help says more of one command.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Help,
     )
     kube.add_options(made)
     screen.add_options(made)
@@ -100,7 +100,7 @@ def first() -> argparse.ArgumentParser:
 
 def _table() -> str:
     """Every command with its meaning, in lines that fit the terminal."""
-    columns = max(screen.NARROWEST, shutil.get_terminal_size().columns)
+    columns = max(screen.NARROWEST, shutil.get_terminal_size().columns - 2)  # argparse leaves two free
     groups = []
     for title, group in GROUPS.items():
         lines = (_folded(f"  {name:15}", command.help, columns) for name, command in group.items())
@@ -111,6 +111,21 @@ def _table() -> str:
 def _folded(name: str, words: str, columns: int) -> str:
     hanging = " " * (len(name) if columns >= 2 * len(name) else 4)
     return textwrap.fill(words, columns, initial_indent=name, subsequent_indent=hanging)
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Keeps the lines of a description, and folds those that are too long for the terminal."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return "".join(f"{indent}{folded}\n" for line in text.split("\n") for folded in _fitted(line, width))
+
+
+def _fitted(line: str, width: int) -> list[str]:
+    """The line in pieces that fit; a command stays whole, for it is there to be copied."""
+    if line.startswith("  kubectl "):
+        return [line]
+    begins = " " * (len(line) - len(line.lstrip()) + 2)
+    return textwrap.wrap(line, width, subsequent_indent=begins, break_long_words=False) or [""]
 
 
 def _module(command: str) -> Runnable:

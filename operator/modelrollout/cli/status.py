@@ -11,7 +11,7 @@ from modelrollout.cli.screen import Screen
 from modelrollout.cli.views import Rollout
 
 EXITS = """exit codes:
-  0  healthy: the candidate is promoted (with --for: what was awaited has come)
+  0  healthy: the candidate is promoted (with --for: what was awaited came)
   1  an error, such as no such rollout or no permission
   2  the command line is wrong
   4  degraded: rolled back, or nothing goes on until a person mends it
@@ -27,8 +27,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXITS
     kube.add_name(parser)
     parser.add_argument(
-        "--for", dest="goal", choices=PHASES, default="healthy", help="which phase to wait for (default: healthy)"
-    )
+        "--for", dest="goal", choices=PHASES, default="healthy", metavar="PHASE",
+        help=f"which phase to wait for: {', '.join(PHASES)} (default: healthy)",
+    )  # fmt: skip
     parser.add_argument(
         "-w", "--watch", nargs="?", type=_truth, const=True, default=True, metavar="true|false",
         help="wait and say what changes (default: true)",

@@ -38,7 +38,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     """The options of each of them; which one it is stands at the end of the parser's name."""
     verb = Verb(parser.prog.split()[-1])
     parser.description = (
-        f"{MEANS[verb]}\nPlain kubectl says the same: kubectl annotate mro NAME {orders.ACTION}={verb}@$(date +%s)"
+        f"{MEANS[verb]}\nPlain kubectl says the same:\n"
+        f"  kubectl annotate mro NAME --overwrite {orders.ACTION}={verb}@$(date +%s)"
     )
     parser.epilog = EXITS
     kube.add_name(parser)
