@@ -1,12 +1,16 @@
 """`python -m modelrollout`: run the operator, print the CustomResourceDefinition, simulate, or judge the past again."""
 
 import argparse
+import gc
 import sys
 from collections.abc import Sequence
 
 from modelrollout.api import crd
 from modelrollout.replay import command as replay
 from modelrollout.simulate import command as simulate
+
+# New objects before the newest are searched for garbage. Python's own 700 come together several times in one look.
+MANY_OBJECTS = 50_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,8 +26,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Late, so that printing the definition needs neither kopf nor a cluster.
     from modelrollout import running
 
+    _search_garbage_seldom()
     running.run(namespaces=options.namespace, all_namespaces=options.all_namespaces)
     return 0
+
+
+def _search_garbage_seldom() -> None:
+    """Search less often for what only refers to itself, and never again among the libraries that are loaded by now.
+
+    The operator leaves hardly any such garbage. To search as often as Python does by itself took a fifth of the time
+    of 200 rollouts, and stopped all of them for a third of a second each time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(MANY_OBJECTS)
 
 
 def parser() -> argparse.ArgumentParser:
