@@ -29,6 +29,8 @@ POLL_SECONDS = 0.5
 LOOKS = "modelrollout_looks_total"
 QUERIES = "modelrollout_prometheus_queries_total"
 CALLS = "modelrollout_api_calls_total"
+VERDICTS = "modelrollout_guardrail_verdict"
+JUDGED = "errors"  # the guardrail whose counts are compared
 READS, WRITES = ("get", "list"), ("create", "patch", "update")
 
 Say = Callable[[str], None]
@@ -77,11 +79,11 @@ def _measure(stack: Stack, people: Crowd, exporter: Exporter, pairs: list[Pair],
     people.delete_rollout(pairs[0].name)
     wait(lambda: not people.rollouts(), "the first rollout to go", POLL_SECONDS)
     say(f"{size.rollouts} rollouts, a look of each every {size.interval} s")
-    begun, made = _read(stack), time.monotonic()
+    made = time.monotonic()
     people.make_rollouts(pairs, f"{size.interval}s")
     wait(lambda: _all_in_stage(people, pairs), "all rollouts to enter their stage", POLL_SECONDS)
     say(f"all in their stage after {time.monotonic() - made:.0f} s")
-    wait(lambda: Window(begun, _read(stack)).total(LOOKS) >= size.rollouts, "the first look of each", POLL_SECONDS)
+    wait(lambda: _all_judged(stack, pairs), "the first look of each", POLL_SECONDS)
     before = _read(stack)
     time.sleep(size.interval * INTERVALS)
     window = Window(before, _read(stack))
@@ -105,7 +107,7 @@ def _figures(window: Window, lone: Window, evidence: Evidence, size: Size) -> tu
         Figure("looks", looks, "", note=f"{window.total(LOOKS, outcome='made'):.0f} of them found data"),
         Figure("queries per tick and Prometheus", per_tick, "", alone, "goal: as many as one rollout needs"),
         Figure("queries per second", per_second, "/s"),
-        Figure("API writes per look", writes / looks, "", 0.2),
+        Figure("API writes per look", writes / looks, "", 0.2, f"{_turned(window)} tell of another verdict"),
         Figure("API writes per second", writes / window.seconds, "/s"),
         Figure("API reads per look", reads / looks),
         Figure(
@@ -120,6 +122,12 @@ def _figures(window: Window, lone: Window, evidence: Evidence, size: Size) -> tu
         Figure("look lag p99", _ms(window.quantile(lag, 0.99)), "ms"),
         Figure("evidence", "exact" if not evidence.different else f"{len(evidence.different)} wrong", note=said),
     )
+
+
+def _turned(window: Window) -> int:
+    """How many verdicts are others after it: each is written at once, and is no matter of looks."""
+    new = window.after.samples.keys() - window.before.samples.keys()
+    return sum(name == VERDICTS for name, _ in new)
 
 
 # --- waiting ----------------------------------------------------------------------------------------------------------
@@ -139,6 +147,10 @@ def _all_in_stage(people: Crowd, pairs: list[Pair]) -> bool:
     return len(staged) == len(pairs)
 
 
+def _all_judged(stack: Stack, pairs: list[Pair]) -> bool:
+    return _read(stack).total(VERDICTS, guardrail=JUDGED) >= len(pairs)
+
+
 def _read(stack: Stack) -> Reading:
     pid = stack.part("operator").pid
     if pid is None:
@@ -156,7 +168,7 @@ def _compare(stack: Stack, people: Crowd, exporter: Exporter, pairs: list[Pair])
     for pair in pairs:
         status = found[pair.name]["status"]
         first, last = seen.at(status["blocks"][0]["since"]), seen.at(status["lastLookAt"])
-        errors = next(rail for rail in status["guardrails"] if rail["name"] == "errors")
+        errors = next(rail for rail in status["guardrails"] if rail["name"] == JUDGED)
         for arm, said in zip(pair.arms, (errors["baseline"], errors["candidate"]), strict=True):
             before, after = exporter.truth(arm, first), exporter.truth(arm, last)
             truth = after.requests - before.requests
