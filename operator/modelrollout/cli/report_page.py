@@ -165,7 +165,7 @@ def _guardrail(report: Report, rail: Rail, raw: Json) -> Markup:
         [rail.estimate or "nothing counted yet", element("p", rail.message, class_="note") if rail.message else None],
         [
             element("div", report_svg.interval(drawn, rail.name), class_="drawn") if drawn else None,
-            element("p", f"{wording.measured(rail) or 'no interval yet'}; limit {rail.limit}", class_="note"),
+            element("p", f"{wording.measured(rail) or 'no interval'}; limit {rail.limit}", class_="note"),
         ],
         [
             report_svg.bar(rail.evidence, rail.evidence_for),
