@@ -5,8 +5,8 @@
 What a person tells is decided before Prometheus is asked, and ends the asking that is under way: nobody who aborts
 waits for a query that hangs.
 
-Most looks change nothing but the evidence: for these what was read before is enough, as long as the watch has told of
-nothing newer. Before anything else is written, everything is read again and decided anew.
+Most looks change nothing but the evidence and what it says: for these what was read before is enough, as long as the
+watch has told of nothing newer. Before anything else is written, everything is read again and decided anew.
 
 The decision's status is written before its actions, so that a crash between the two leaves the intent: the next
 reconciliation finds weights that are not the wanted ones, and writes them. The status is the only database; what is

@@ -3,7 +3,7 @@
 from typing import Any
 
 from modelrollout import telemetry
-from modelrollout.api.status import RolloutStatus
+from modelrollout.api.status import RolloutStatus, Verdict
 from modelrollout.cluster import ROLLOUT, Cluster, Object
 from modelrollout.plan import grid
 
@@ -21,13 +21,18 @@ def dump(status: RolloutStatus) -> dict[str, Any]:
 
 
 def is_worth_writing(status: RolloutStatus, written: RolloutStatus, uid: str) -> bool:
-    """True on every decision, and once in a round of looks: evidence can be read again for any past time."""
-    return grid.rounds(status.looks, uid) > grid.rounds(written.looks, uid) or has_decided(status, written)
+    """True on every decision and verdict, and once in a round of looks: evidence can be read again for any time."""
+    is_round = grid.rounds(status.looks, uid) > grid.rounds(written.looks, uid)
+    return is_round or _verdicts(status) != _verdicts(written) or has_decided(status, written)
 
 
 def has_decided(status: RolloutStatus, written: RolloutStatus) -> bool:
-    """True when more than the evidence changed."""
+    """True when more changed than the evidence and its verdicts."""
     return _decided(status) != _decided(written)
+
+
+def _verdicts(status: RolloutStatus) -> list[Verdict]:
+    return [status.verdict, *(one.verdict for one in status.guardrails)]
 
 
 def _decided(status: RolloutStatus) -> dict[str, Any]:
@@ -42,10 +47,11 @@ def _decided(status: RolloutStatus) -> dict[str, Any]:
             "look_due_at": True,
             "looks": True,
             "next_look_at": True,
-            "guardrails": {"__all__": set(type(status.guardrails[0]).model_fields) - {"name", "verdict"}}
+            "guardrails": {"__all__": set(type(status.guardrails[0]).model_fields) - {"name"}}
             if status.guardrails
             else True,
             "stage": {"arm_requests", "looks", "soaked_seconds", "warnings"},
             "traffic": {"observed", "seen", "under_way"},
+            "verdict": True,
         }
     )
