@@ -1,14 +1,18 @@
 """A rollout on one screen: where it stands, why, and what happens next. Pure: views and the time in, rows out."""
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 
 from modelrollout.cli import spans, wording
 from modelrollout.cli.layout import BREAK, Cell, Row, row
 from modelrollout.cli.parts import Part
-from modelrollout.cli.views import Arm, Rail, Rollout, Told
+from modelrollout.cli.views import Arm, Entry, Rail, Rollout, Told
 from modelrollout.cli.wording import STYLES, VERDICTS, age
 
+_BEGINS = re.compile(r"\bStage (\d+)(?: of \d+)? begins\b")
+_STARTS = {"StageStarted", "Skipped", "PromotedByHand"}
+_ENDS = {"Promoted", "PromotedByHand"}
 TROUBLES = ("SpecValid", "CandidatesReady", "TrafficSynced", "MetricsAvailable")
 
 
@@ -62,19 +66,23 @@ def _stage(rollout: Rollout, index: int, took: str) -> Cell:
 
 
 def _took(rollout: Rollout) -> dict[int, str]:
-    """How long the ended stages took: from the time each began to that of what came next, if the history knows it."""
-    at = rollout.stage.index if rollout.stage else -1
-    entries = [one for one in rollout.entries() if one.time is not None]
-    began = [one.time for one in entries if one.reason == "StageStarted"]
-    ended = [one.time for one in entries if one.reason in {"Promoted", "PromotedByHand"}]
-    moments = [*([ended[0]] if rollout.outcome == "Promoted" and ended else [None]), *began]
-    if len(began) > at + 1:
-        return {}
-    took: dict[int, str] = {}
-    for back, (until, since) in enumerate(pairwise(moments)):
-        if until is not None and since is not None:
-            took[at - back] = spans.short(until - since)
+    """How long the ended stages took, by their place in the plan: from when each began to what came next.
+
+    A person may have sent the rollout past some of them: those began never and took no time.
+    """
+    known = [(one.time, one) for one in reversed(rollout.entries()) if one.time is not None]
+    moments = [(time, _begun(one)) for time, one in known if _begun(one) is not None or one.reason in _ENDS]
+    took = {}
+    for (since, index), (until, _) in pairwise(moments):
+        if index is not None:
+            took[index] = spans.short(until - since)
     return took
+
+
+def _begun(entry: Entry) -> int | None:
+    """Which stage of the plan began with this decision; None when none did."""
+    said = _BEGINS.findall(entry.message) if entry.reason in _STARTS else []
+    return int(said[-1]) - 1 if said else None  # the last: a reason that somebody gave stands before it
 
 
 def _traffic(rollout: Rollout) -> Row:

@@ -8,7 +8,7 @@ from cli_corpus import found, moment
 from modelrollout.cli import history, layout, listing, picture, views
 from modelrollout.cli.parts import Part
 from modelrollout.cli.screen import Screen
-from modelrollout.cli.views import Rollout, Told
+from modelrollout.cli.views import Entry, Rollout, Told
 
 PARTS = (
     Part("Experiment", "predictor", True),
@@ -71,6 +71,20 @@ def test_stages_show_what_was_done_what_is_on_and_what_comes() -> None:
 
     assert "5 ✔ 2m59s   25 ● 29s (5m to 6h)   100" in text
     assert "soak ends in 4m31s" in text
+
+
+def test_a_stage_that_was_skipped_lends_its_time_to_no_other() -> None:
+    rollout = views.rollout(found("promoted"))
+    assert [stage.weight for stage in rollout.stages] == [5, 25, 100]
+    said = [
+        (600.0, "Promoted", "Promoted: new has taken over from old"),
+        (400.0, "PromotedByHand", "Promoted by bob at stage 1 of 3 (5 %): Stage 2 begins late. Stage 3 begins: 100 %"),
+        (300.0, "StageStarted", "Stage 1 of 3 begins: 5 % to new"),
+        (200.0, "AttemptStarted", "Attempt 1 begins: new against old"),
+    ]
+    history = tuple(Entry(time, reason, message, rollout.attempt, 0) for time, reason, message in said)
+
+    assert "5 ✔ 1m40s   25 ✔   100 ✔ 3m20s" in drawn(replace(rollout, history=history))
 
 
 def test_samples_stand_once_when_all_guardrails_have_the_same() -> None:
