@@ -165,10 +165,9 @@ def _traffic(status: RolloutStatus, world: World) -> Said:
         return Said(ConditionType.TRAFFIC_SYNCED, False, Reason.EXPERIMENT_REFUSED, sentence)
     if traffic.mismatch:
         return Said(ConditionType.TRAFFIC_SYNCED, False, Reason.SPLIT_NOT_AS_WRITTEN, _contradiction(status))
-    if traffic.written_at is None:
-        return Said(ConditionType.TRAFFIC_SYNCED, False, Reason.NOT_APPLIED, "No weights have been written yet.")
     if traffic.applied_at is None:
-        return Said(ConditionType.TRAFFIC_SYNCED, False, Reason.NOT_APPLIED)
+        unwritten = "No weights have been written yet." if traffic.written_at is None else ""
+        return Said(ConditionType.TRAFFIC_SYNCED, False, Reason.NOT_APPLIED, unwritten)
     if shares.is_awaited(status):
         blind = "" if status.no_data_since is None else f"{MEANING[Reason.NOT_CONFIRMED]} {BLIND}"
         return Said(ConditionType.TRAFFIC_SYNCED, None, Reason.NOT_CONFIRMED, blind)
