@@ -54,7 +54,7 @@ async def read_history(
     if not math.isfinite(sum(row.values())):
         return _not_finite()
     if math.inf not in row:
-        return NoData(Reason.NO_SERIES, f"Prometheus has no latency histogram of model {model}: {_where_to_look()}.")
+        return NoData(Reason.NO_SERIES, f"Prometheus has no latency histogram of model {model}: {_without_series()}.")
     buckets = _rising(row)
     return Histogram(tuple(buckets), tuple(buckets.values()))
 
@@ -111,7 +111,7 @@ async def _ask(reader: Reader, ask: LookAsk, windows: Mapping[Template, float]) 
 def _missing(fresh: Table, ask: LookAsk) -> NoData | None:
     states = {model: _one(fresh, ask, model) for model in (ask.baseline, ask.candidate)}
     if unknown := [model for model, state in states.items() if state is None]:
-        return NoData(Reason.NO_SERIES, f"Prometheus has no series of {missing.models(unknown)}: {_where_to_look()}.")
+        return NoData(Reason.NO_SERIES, f"Prometheus has no series of {missing.models(unknown)}: {_without_series()}.")
     if stale := [model for model, state in states.items() if not state]:
         return NoData(
             Reason.STALE_ARM,
@@ -215,6 +215,10 @@ def _not_finite() -> NoData:
 
 def _one(table: Table, ask: LookAsk, model: str) -> float | None:
     return missing.row(table, ask.namespace, ask.matchers, model).get(math.inf)
+
+
+def _without_series() -> str:
+    return f"send requests, or {_where_to_look()}"
 
 
 def _where_to_look() -> str:

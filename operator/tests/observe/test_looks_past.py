@@ -161,13 +161,13 @@ NO_LOOK: dict[str, tuple[Callable[[LookAsk], LookAsk], Reason, str | None]] = {
     "an arm that nobody ever saw": (
         lambda ask: replace(ask, candidate="nobody"),
         Reason.NO_SERIES,
-        "Prometheus has no series of model nobody: check that Seldon's Envoy is up and scraped,"
+        "Prometheus has no series of model nobody: send requests, or check that Seldon's Envoy is up and scraped,"
         " and the namespace or prometheus.matchers.",
     ),
     "another namespace": (
         lambda ask: replace(ask, namespace="elsewhere"),
         Reason.NO_SERIES,
-        "Prometheus has no series of models base and cand: check that Seldon's Envoy is up and scraped,"
+        "Prometheus has no series of models base and cand: send requests, or check that Seldon's Envoy is up and scraped,"
         " and the namespace or prometheus.matchers.",
     ),
     "an arm that fell silent": (
