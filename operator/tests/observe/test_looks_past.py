@@ -167,8 +167,8 @@ NO_LOOK: dict[str, tuple[Callable[[LookAsk], LookAsk], Reason, str | None]] = {
     "another namespace": (
         lambda ask: replace(ask, namespace="elsewhere"),
         Reason.NO_SERIES,
-        "Prometheus has no series of models base and cand: send requests, or check that Seldon's Envoy is up and scraped,"
-        " and the namespace or prometheus.matchers.",
+        "Prometheus has no series of models base and cand: send requests, or check that Seldon's Envoy is up and"
+        " scraped, and the namespace or prometheus.matchers.",
     ),
     "an arm that fell silent": (
         lambda ask: replace(ask, namespace="stale"),
