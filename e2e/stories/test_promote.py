@@ -53,7 +53,6 @@ def _tells_its_story(story: Story, promoted: Rollout) -> None:
         "PHASE": "Healthy",
         "STAGE": "4/4",
         "WEIGHT": "100",
-        "BASELINE": story.baseline,
         "CANDIDATE": story.candidate,
     }
 

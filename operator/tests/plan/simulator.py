@@ -73,6 +73,9 @@ class ApiServer(Cluster):
     async def all(self, kind: Kind, namespace: str) -> list[Object]:
         return [copy.deepcopy(found) for (plural, _), found in self.objects.items() if plural == kind.plural]
 
+    async def serves(self, kind: Kind) -> bool:
+        return True
+
     async def create(self, kind: Kind, namespace: str, body: Object) -> Object:
         self._burn()
         if kind is EVENT:
