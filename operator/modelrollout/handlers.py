@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 FINALIZER = "modelrollout.io/traffic"
 AFTER_ERROR_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
-LONGEST_EXIT_SECONDS = 20.0
+LONGEST_EXIT_SECONDS = 20.0  # then kopf kills the process; before that `running` gives it up
 
 
 class Wakes:

@@ -70,8 +70,8 @@ def _took(rollout: Rollout) -> dict[int, str]:
 
     A person may have sent the rollout past some of them: those began never and took no time.
     """
-    known = [(one.time, one) for one in reversed(rollout.entries()) if one.time is not None]
-    moments = [(time, _begun(one)) for time, one in known if _begun(one) is not None or one.reason in _ENDS]
+    known = [(one.time, _begun(one), one.reason) for one in reversed(rollout.entries()) if one.time is not None]
+    moments = [(time, index) for time, index, reason in known if index is not None or reason in _ENDS]
     took = {}
     for (since, index), (until, _) in pairwise(moments):
         if index is not None:
